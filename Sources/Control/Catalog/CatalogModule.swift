@@ -1,0 +1,1 @@
+// The coordinator's database and the audit journal.

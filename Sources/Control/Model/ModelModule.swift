@@ -1,0 +1,1 @@
+// The nouns: sites, tenants, desktops, recovery points, jobs, plans.

@@ -1,0 +1,1 @@
+// The rules, pure: state machines without I/O or a clock of their own.

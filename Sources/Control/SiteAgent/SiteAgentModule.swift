@@ -1,0 +1,1 @@
+// Carries out assignments; serves the site's vault to its peer.

@@ -1,0 +1,1 @@
+// Messages and clients between coordinator and agents.

@@ -1,0 +1,1 @@
+// A snapshot of a disk as a read-only network block device.

@@ -1,0 +1,1 @@
+// Where desktops run: the seam and the QEMU driver.

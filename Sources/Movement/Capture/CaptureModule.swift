@@ -1,0 +1,1 @@
+// File trees and disk images into a repository.

@@ -1,0 +1,1 @@
+// Trees, images and single files out of a repository.

@@ -1,0 +1,3 @@
+#ifndef C_BOUNDARY_SCAN_H
+#define C_BOUNDARY_SCAN_H
+#endif

@@ -1,0 +1,1 @@
+// Where to cut: content-defined boundaries for files, fixed blocks for disks.

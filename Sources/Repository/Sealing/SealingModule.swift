@@ -1,0 +1,1 @@
+// Keys, identities, envelopes, authenticated encryption and content ids.
