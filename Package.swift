@@ -69,7 +69,7 @@ let floors: [Floor] = [
         name: "Platform",
         modules: [
             Module(
-                name: "Platform", imports: ["CBoundaryScan", "CDigest", "CLinux", "COpenSSL", "CZstd"],
+                name: "Platform", imports: ["CBoundaryScan", "CLinux", "COpenSSL", "CZstd"],
                 libraries: [Library.logging])
         ]),
     Floor(
@@ -193,7 +193,6 @@ let foreign: [Target] = [
     .systemLibrary(name: "COpenSSL", path: "Sources/Platform/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZstd", path: "Sources/Platform/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CBoundaryScan", path: "Sources/Platform/CBoundaryScan", cSettings: [.unsafeFlags(["-O3"])]),
-    .target(name: "CDigest", dependencies: ["COpenSSL"], path: "Sources/Platform/CDigest"),
     .target(name: "CLinux", path: "Sources/Platform/CLinux"),
 ]
 

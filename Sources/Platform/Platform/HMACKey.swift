@@ -1,4 +1,4 @@
-internal import CDigest
+internal import COpenSSL
 
 /// HMAC-SHA-256 (RFC 2104) under one key. The two pads are hashed once, so a digest is authenticated with two
 /// compressions and without allocating; the prepared key is overwritten when it goes.

@@ -1,4 +1,4 @@
-internal import CDigest
+internal import COpenSSL
 
 /// SHA-256 (FIPS 180-4) of bytes that are all at hand; allocates nothing.
 package enum SHA256 {

@@ -1,13 +1,13 @@
-internal import CDigest
+internal import COpenSSL
 
 /// SHA-256 of bytes that come piece by piece. A copy goes its own way from where it was made.
 package struct SHA256Stream: Sendable {
-    private var state = digest_state()
+    private var state = SHA256_CTX()
 
-    package init() { unsafe digest_begin(&state) }
+    package init() { unsafe SHA256_Init(&state) }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
-        unsafe digest_update(&state, bytes.baseAddress, bytes.count)
+        unsafe SHA256_Update(&state, bytes.baseAddress, bytes.count)
     }
 
     package mutating func update(_ bytes: [UInt8]) {
@@ -17,7 +17,7 @@ package struct SHA256Stream: Sendable {
     /// The digest of all that was fed in; the stream then begins anew.
     package mutating func finish() -> Digest {
         let digest = unsafe Digest(digest_finish(&state))
-        unsafe digest_begin(&state)
+        unsafe SHA256_Init(&state)
         return digest
     }
 }
