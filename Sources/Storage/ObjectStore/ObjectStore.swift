@@ -1,4 +1,4 @@
-import Platform
+package import Platform
 
 /// Where sealed bytes rest: the contract that every store of a vault keeps.
 ///

@@ -1,3 +1,12 @@
+// What Linux offers and Swift's view of the C library leaves out.
 #ifndef C_LINUX_H
 #define C_LINUX_H
+
+/// `whence` of lseek(2) for sparse files.
+static const int linux_seek_data = 3;
+static const int linux_seek_hole = 4;
+
+/// Names the calling thread; at most 15 bytes are shown.
+void linux_name_thread(const char *name);
+
 #endif

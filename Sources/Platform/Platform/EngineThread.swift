@@ -1,0 +1,37 @@
+internal import CLinux
+internal import Glibc
+
+/// A thread of the engine's own, kept away from Swift's cooperative pool because it blocks on disks and locks.
+package final class EngineThread: @unchecked Sendable {
+    // Unchecked: `handle` is written once, in `init`, and joined once, by the owner.
+    private var handle = pthread_t()
+    private let body: @Sendable () -> Void
+    private let name: String
+
+    /// Starts at once. Linux shows the first 15 bytes of `name`. Must be joined.
+    package init(name: String, _ body: @escaping @Sendable () -> Void) {
+        self.body = body
+        self.name = String(name.prefix(15))
+        let result = unsafe pthread_create(
+            &handle, nil,
+            { argument in
+                guard let argument = unsafe argument else { return nil }
+                let thread = unsafe Unmanaged<EngineThread>.fromOpaque(argument).takeRetainedValue()
+                unsafe linux_name_thread(thread.name)
+                thread.body()
+                return nil
+            }, Unmanaged.passRetained(self).toOpaque())
+        precondition(result == 0, "the system gave no thread")
+    }
+
+    /// Waits for its end; a thread that asks this of itself is let go of instead.
+    func joinUnlessCurrent() {
+        if pthread_equal(handle, pthread_self()) != 0 { pthread_detach(handle) } else { join() }
+    }
+
+    /// Waits for its end.
+    package func join() {
+        let result = pthread_join(handle, nil)
+        precondition(result == 0, "a thread is joined once")
+    }
+}
