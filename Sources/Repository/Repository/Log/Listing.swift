@@ -1,5 +1,5 @@
 package import Platform
-package import Sealing
+internal import Sealing
 
 /// A list of objects in a record: written out, or as pages named by hash when it would make the record too long.
 package enum Listing: Hashable, Sendable {

@@ -1,5 +1,5 @@
 package import Platform
-package import Sealing
+internal import Sealing
 
 /// Why a record has no effect.
 package struct RuleBroken: Error, Sendable, Equatable {

@@ -227,7 +227,7 @@ package struct Manifest: Sendable, Equatable {
         clear: ClearPart, sealedPart: SealedPart, key: SessionKey, author: SigningKey, certificate: Statement
     ) throws(Failure) {
         var clear = clear
-        sealed = try AESGCM.seal(
+        sealed = AESGCM.seal(
             sealedPart.bytes, key: key.derive(.manifest, salt: clear.salt),
             associated: SHA256.hash(clear.core).bytes)
         clear.sealed = SHA256.hash(sealed)

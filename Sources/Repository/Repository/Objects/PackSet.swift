@@ -1,5 +1,5 @@
 package import Platform
-package import Sealing
+internal import Sealing
 
 /// A page of pack roots, in order, shared by hash between manifests. Pages are cut where a root's low bits are zero,
 /// so that a new root changes one page and the others stay shared.

@@ -1,9 +1,10 @@
 package import Platform
 package import Sealing
 
-/// A run of content: a chunk, or a hole of any length.
+/// A run of content: a chunk, or a hole of any length; above depth 0 a list, with the content it spans.
 package struct ChunkRef: Hashable, Sendable {
     package var id: ChunkID
+    /// Bytes of content.
     package var length: UInt64
 
     package init(id: ChunkID, length: UInt64) {
@@ -18,7 +19,7 @@ package struct ChunkRef: Hashable, Sendable {
 
     package init(from decoder: inout CanonicalDecoder) throws(Failure) {
         id = ChunkID(try decoder.digest())
-        length = try decoder.number(atMost: id == .hole ? 1 << 62 : UInt64(Charter.largestChunk))
+        length = try decoder.number(atMost: 1 << 62)
         guard length > 0 else { throw decoder.malformed("an empty chunk") }
     }
 }
@@ -54,11 +55,20 @@ package struct ContentRef: Hashable, Sendable {
         depth = try decoder.byte()
         guard depth <= Self.deepest else { throw decoder.malformed("content of depth \(depth)") }
         chunks = try Self.list(&decoder)
-        if depth == 0 {
-            var sum: UInt64 = 0
-            for chunk in chunks { sum += chunk.length }
-            guard sum == length else { throw decoder.malformed("content whose chunks are not as long as it is") }
+        try Self.check(chunks, depth: depth, length: length)
+    }
+
+    /// The chunks make up the length, and none is longer than a chunk can be.
+    private static func check(_ chunks: [ChunkRef], depth: UInt8, length: UInt64) throws(Failure) {
+        var sum: UInt64 = 0
+        for chunk in chunks {
+            let (next, isTooMuch) = sum.addingReportingOverflow(chunk.length)
+            guard !isTooMuch, depth > 0 || chunk.id == .hole || chunk.length <= UInt64(Charter.largestChunk) else {
+                throw Failure(.damaged, "content with a chunk of \(chunk.length) bytes")
+            }
+            sum = next
         }
+        guard sum == length else { throw Failure(.damaged, "content whose chunks are not as long as it is") }
     }
 
     /// A list of references as a chunk of a level holds it.
@@ -66,10 +76,12 @@ package struct ContentRef: Hashable, Sendable {
         CanonicalEncoder.bytes { $0.list(chunks) { $1.encode(to: &$0) } }
     }
 
-    package static func decodeList(_ bytes: [UInt8]) throws(Failure) -> [ChunkRef] {
+    /// The list that a reference of `depth` spanning `length` bytes of content names.
+    package static func decodeList(_ bytes: [UInt8], depth: UInt8, length: UInt64) throws(Failure) -> [ChunkRef] {
         var decoder = CanonicalDecoder(bytes, "a list of chunks")
         let chunks = try list(&decoder)
         try decoder.finish()
+        try check(chunks, depth: depth - 1, length: length)
         return chunks
     }
 

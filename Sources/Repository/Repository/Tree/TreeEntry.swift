@@ -1,5 +1,5 @@
 package import Platform
-package import Sealing
+internal import Sealing
 
 /// One name in a directory and everything the file system says of it. Names and targets are bytes, not text.
 package struct TreeEntry: Hashable, Sendable {

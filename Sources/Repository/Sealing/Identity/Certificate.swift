@@ -1,4 +1,4 @@
-package import Platform
+internal import Platform
 
 /// The root's word that a key may write records of one role: what is in it is all that a vault needs to know of its
 /// author. Our own few bytes rather than X.509: they are checked on the path of every record, by programs that

@@ -1,4 +1,4 @@
-package import Platform
+internal import Platform
 
 /// The root's first statement: what makes the repository id, how content is cut, which features a program must know
 /// before it touches anything, and the first reader key.

@@ -1,4 +1,4 @@
-package import Platform
+internal import Platform
 
 /// The random key of one session, and what is derived from it. Each pack attempt and each manifest draws a fresh
 /// salt, so no nonce ever repeats under a key; a resumed session is a new session with a new key.

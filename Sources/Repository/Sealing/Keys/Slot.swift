@@ -35,7 +35,7 @@ package struct Slot: Sendable {
         let header = header(bundle.repository, cost, salt)
         return Slot(
             repository: bundle.repository, cost: cost, salt: salt,
-            sealed: try AESGCM.seal(bundle.bytes, key: key, associated: header))
+            sealed: AESGCM.seal(bundle.bytes, key: key, associated: header))
     }
 
     /// - Throws: `.refused` when the passphrase is not this slot's.
