@@ -1,1 +1,0 @@
-// The nouns: sites, tenants, desktops, recovery points, jobs, plans.

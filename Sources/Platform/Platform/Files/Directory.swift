@@ -1,0 +1,108 @@
+internal import CLinux
+internal import Glibc
+
+/// An open directory, owned: every file below it is named relative to it, so that nothing that happens to the
+/// path above it, and no symbolic link below it, leads anywhere else.
+///
+/// Names and relative paths are bytes, as Linux has them. Symbolic links are never followed. Calls throw what
+/// `Failure.system` makes of errno. All calls that change something are made by descriptor and safe from several
+/// threads; moving the read position (`names`) opens the directory anew.
+package struct Directory: ~Copyable, Sendable {
+    /// O_PATH, which glibc keeps from Swift: a descriptor that locates a file without opening it.
+    package static let locating: Int32 = 0o10000000
+
+    /// The descriptor itself, for calls that are not wrapped here; closed by `Directory`.
+    package let number: Int32
+    /// What errors call it.
+    package let label: String
+
+    /// Takes over an open descriptor of a directory.
+    package init(owning number: Int32, label: String) {
+        self.number = number
+        self.label = label
+    }
+
+    /// Opens a path given by a person; symbolic links in it are followed, as they are asked for.
+    package init(at path: [UInt8]) throws(Failure) {
+        label = String(decoding: path, as: UTF8.self)
+        number = unsafe Name.with(path) { unsafe open($0, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+        if number < 0 { throw Failure.system(errno, "cannot open the directory \(label)") }
+    }
+
+    package init(at path: String) throws(Failure) { try self.init(at: Array(path.utf8)) }
+
+    deinit { close(number) }
+
+    /// A directory below this one; `path` may have several components.
+    package func directory(_ path: [UInt8]) throws(Failure) -> Directory {
+        let child = try openBeneath(path, flags: O_RDONLY | O_DIRECTORY)
+        return Directory(owning: child, label: describe(path))
+    }
+
+    /// A raw descriptor of a file below this one. The caller owns it.
+    package func openBeneath(_ path: [UInt8], flags: Int32, mode: UInt32 = 0) throws(Failure) -> Int32 {
+        let file = tryOpenBeneath(path, flags: flags, mode: mode)
+        if file < 0 { throw Failure.system(-file, "cannot open \(describe(path))") }
+        return file
+    }
+
+    /// The same, with a negative error number for a failure: for callers to whom the number matters.
+    package func tryOpenBeneath(_ path: [UInt8], flags: Int32, mode: UInt32 = 0) -> Int32 {
+        let file = unsafe Name.with(path) { unsafe linux_open_beneath(number, $0, flags, mode) }
+        return file < 0 ? -errno : file
+    }
+
+    /// The status of an entry of this directory (one component), or nil when it is not there.
+    package func status(of name: [UInt8]) throws(Failure) -> FileStatus? {
+        var raw = stat()
+        let result = unsafe Name.with(name) { unsafe fstatat(number, $0, &raw, AT_SYMLINK_NOFOLLOW) }
+        if result == 0 { return FileStatus(raw) }
+        if errno == ENOENT { return nil }
+        throw Failure.system(errno, "cannot look at \(describe(name))")
+    }
+
+    /// The status of this directory.
+    package func status() throws(Failure) -> FileStatus { try FileStatus(of: number, label: label) }
+
+    /// Makes an entry a directory. False when the name is taken.
+    package func makeDirectory(_ name: [UInt8], mode: UInt32) throws(Failure) -> Bool {
+        if unsafe Name.with(name, { unsafe mkdirat(number, $0, mode) }) == 0 { return true }
+        if errno == EEXIST { return false }
+        throw Failure.system(errno, "cannot make the directory \(describe(name))")
+    }
+
+    /// Takes an entry away that is no directory. False when it was not there.
+    package func remove(_ name: [UInt8], directory: Bool = false) throws(Failure) -> Bool {
+        if unsafe Name.with(name, { unsafe unlinkat(number, $0, directory ? AT_REMOVEDIR : 0) }) == 0 { return true }
+        if errno == ENOENT { return false }
+        throw Failure.system(errno, "cannot remove \(describe(name))")
+    }
+
+    /// Gives an entry another name, in another directory of the same file system, if that name is free. False when
+    /// it is taken.
+    package func move(_ name: [UInt8], to other: borrowing Directory, as new: [UInt8]) throws(Failure) -> Bool {
+        let (from, to) = (number, other.number)
+        var result = unsafe Name.with(name) { old in
+            unsafe Name.with(new) { new in unsafe linux_rename_new(from, old, to, new) }
+        }
+        if result != 0 && [EINVAL, ENOSYS, EOPNOTSUPP].contains(errno) {
+            // A file system that cannot rename without replacing: NFS, some in user space.
+            result = unsafe Name.with(name) { old in
+                unsafe Name.with(new) { new in unsafe linkat(from, old, to, new, 0) }
+            }
+            if result == 0 { _ = try? remove(name) }
+        }
+        if result == 0 { return true }
+        if errno == EEXIST { return false }
+        throw Failure.system(errno, "cannot rename \(describe(name)) to \(other.describe(new))")
+    }
+
+    /// Makes what was done to the entries of this directory survive a power cut.
+    package func synchronize() throws(Failure) {
+        while fsync(number) != 0 {
+            if errno != EINTR { throw Failure.system(errno, "cannot make \(label) durable") }
+        }
+    }
+
+    package func describe(_ path: [UInt8]) -> String { "\(label)/\(String(decoding: path, as: UTF8.self))" }
+}
