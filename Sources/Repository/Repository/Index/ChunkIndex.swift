@@ -4,24 +4,24 @@ package import Sealing
 /// All that the segments of a repository say, for looking chunks up: the entries once, and an open-addressing table
 /// of their positions (linear probing at half load: 64 bytes a chunk in all). Not changed once it is loaded.
 package final class ChunkIndex: Sendable {
-    package let packs: [Digest]
+    package let packs: [Segment.Pack]
     private let entries: [SegmentEntry]
     private let table: [UInt32]
     private let ordinals: [Digest: UInt32]
 
     private static let vacant = UInt32.max
 
-    package init(segments: [Segment], keeping isLive: (Digest) -> Bool) {
-        var packs: [Digest] = []
+    package init(segments: [Segment], keeping isUsable: (Segment.Pack) -> Bool) {
+        var packs: [Segment.Pack] = []
         var ordinals: [Digest: UInt32] = [:]
         var entries: [SegmentEntry] = []
         entries.reserveCapacity(segments.reduce(0) { $0 + $1.entries.count })
         for segment in segments {
-            let places: [UInt32?] = segment.packs.map { root in
-                guard isLive(root) else { return nil }
-                if let known = ordinals[root] { return known }
-                ordinals[root] = UInt32(packs.count)
-                packs.append(root)
+            let places: [UInt32?] = segment.packs.map { pack in
+                guard isUsable(pack) else { return nil }
+                if let known = ordinals[pack.root] { return known }
+                ordinals[pack.root] = UInt32(packs.count)
+                packs.append(pack)
                 return UInt32(packs.count - 1)
             }
             for entry in segment.entries {

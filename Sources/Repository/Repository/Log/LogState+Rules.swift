@@ -159,7 +159,8 @@ extension LogState {
         try cover(clear, new: new.map(\.name), pages)
         for object in new { hold(object, since: record.number) }
         snapshots[digest] = Committed(
-            record: record.number, manifest: commit.manifest, clear: clear, origin: commit.origin, isForgotten: false)
+            record: record.number, manifest: commit.manifest, clear: clear, origin: commit.origin,
+            author: author?.author, isForgotten: false)
         let last = newest[clear.desktop]
         if last.map({ ($0.generation, $0.sequence) < (clear.generation, clear.sequence) }) ?? true {
             newest[clear.desktop] = Newest(
@@ -210,8 +211,8 @@ extension LogState {
                 || (index[digest] ?? []).contains { $0.kind == kind && objects[$0]?.status == .live }
         }
         for set in clear.sets where !isLive(.set, set) { throw RuleBroken("set \(set) is not live") }
-        for envelope in clear.envelopes where !isLive(.envelope, envelope) {
-            throw RuleBroken("envelope \(envelope) is not live")
+        for reference in clear.envelopes where !isLive(.envelope, reference.envelope) {
+            throw RuleBroken("envelope \(reference.envelope) is not live")
         }
         guard let pages else { return }
         for root in try roots(of: clear, new: new, pages) {

@@ -22,6 +22,8 @@ package struct LogState: Sendable, Equatable {
         package var manifest: ObjectRef
         package var clear: ClearPart
         package var origin: RecordBody.Commit.Origin
+        /// Who signed the commit; nil for the site.
+        package var author: AuthorID?
         package var isForgotten: Bool
     }
 
@@ -140,7 +142,7 @@ package struct LogState: Sendable, Equatable {
     package func needs(of snapshot: Committed, _ pages: any PageSource) throws(Failure) -> Set<Digest> {
         var needed: Set<Digest> = [snapshot.manifest.name.digest]
         needed.formUnion(snapshot.clear.sets)
-        needed.formUnion(snapshot.clear.envelopes)
+        needed.formUnion(snapshot.clear.envelopes.map(\.envelope))
         for root in try roots(of: snapshot.clear, pages) { needed.formUnion([root] + packs(for: root)) }
         return needed
     }
@@ -170,4 +172,21 @@ package struct LogState: Sendable, Equatable {
 
 extension LogState.Holding.Status: Comparable {
     package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+extension LogState {
+    /// The envelope of each session that some snapshot here still carries.
+    package var envelopes: [SessionID: Digest] {
+        var found: [SessionID: Digest] = [:]
+        for snapshot in snapshots.values {
+            for reference in snapshot.clear.envelopes { found[reference.session] = reference.envelope }
+        }
+        return found
+    }
+
+    /// Sessions whose author was revoked: their packs are read, and never leaned on again.
+    package var distrustedSessions: Set<SessionID> {
+        guard !revoked.isEmpty else { return [] }
+        return Set(snapshots.values.filter { $0.author.map(revoked.contains) ?? false }.map(\.clear.session))
+    }
 }

@@ -7,6 +7,15 @@ package struct ClearPart: Hashable, Sendable {
     package enum Consistency: UInt8, Sendable { case crash = 0, fileSystem = 1, application = 2 }
     package enum StreamKind: UInt8, Sendable, Codable { case tree = 1, disk = 2, machine = 3 }
 
+    /// Which envelope opens a session's packs.
+    package struct SessionEnvelope: Hashable, Comparable, Sendable {
+        package var session: SessionID
+        package var envelope: Digest
+        package static func < (left: Self, right: Self) -> Bool {
+            (left.session, left.envelope) < (right.session, right.envelope)
+        }
+    }
+
     package struct Lean: Hashable, Sendable {
         package var template: RepositoryID
         package var snapshot: Digest
@@ -24,8 +33,8 @@ package struct ClearPart: Hashable, Sendable {
     /// Digests of the pages of pack roots within which every chunk of the snapshot resolves.
     package var sets: [Digest]
     package var leans: [Lean]
-    /// Digests of the envelopes of every session whose packs are in the sets, and of this session.
-    package var envelopes: [Digest]
+    /// Of every session whose packs are in the sets, and of this one.
+    package var envelopes: [SessionEnvelope]
     package var session: SessionID
     package var salt: [UInt8]
     /// SHA-256 of the sealed part as stored.
@@ -36,7 +45,7 @@ package struct ClearPart: Hashable, Sendable {
     package init(
         repository: RepositoryID, desktop: DesktopID, generation: UInt64, sequence: UInt64, previous: Digest?,
         consistency: Consistency, readerGeneration: UInt32, streams: [StreamKind], sets: [Digest], leans: [Lean],
-        envelopes: [Digest], session: SessionID, salt: [UInt8]
+        envelopes: [SessionEnvelope], session: SessionID, salt: [UInt8]
     ) {
         self.repository = repository
         self.desktop = desktop
@@ -73,7 +82,10 @@ package struct ClearPart: Hashable, Sendable {
                 $0.digest($1.template.digest)
                 $0.digest($1.snapshot)
             }
-            $0.list(envelopes) { $0.digest($1) }
+            $0.list(envelopes) {
+                $0.identifier($1.session)
+                $0.digest($1.envelope)
+            }
             $0.identifier(session)
             $0.raw(salt)
         }
@@ -108,7 +120,9 @@ package struct ClearPart: Hashable, Sendable {
         leans = try decoder.list(smallest: 64) { (inner: inout CanonicalDecoder) throws(Failure) in
             Lean(template: RepositoryID(digest: try inner.digest()), snapshot: try inner.digest())
         }
-        envelopes = try RecordBody.digests(&decoder)
+        envelopes = try decoder.list(smallest: 48) { (inner: inout CanonicalDecoder) throws(Failure) in
+            SessionEnvelope(session: try inner.identifier(), envelope: try inner.digest())
+        }
         session = try decoder.identifier()
         salt = try decoder.raw(32)
         sealed = try decoder.digest()

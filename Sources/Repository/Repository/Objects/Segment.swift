@@ -20,7 +20,13 @@ package struct SegmentEntry: Sendable, Hashable {
 /// A sorted piece of the index: which chunks some packs hold, sealed under the index key. A hint: everything in it
 /// can be read again from the packs' own tables.
 package struct Segment: Sendable, Equatable {
-    package var packs: [Digest]
+    package struct Pack: Sendable, Hashable {
+        package var root: Digest
+        /// The session whose key opens it.
+        package var origin: SessionID
+    }
+
+    package var packs: [Pack]
     /// Ordered by chunk id, then pack.
     package var entries: [SegmentEntry]
 
@@ -29,7 +35,7 @@ package struct Segment: Sendable, Equatable {
     /// A session writes several segments rather than a longer one.
     package static let mostEntries = 1 << 18
 
-    package init(packs: [Digest], entries: [SegmentEntry]) {
+    package init(packs: [Pack], entries: [SegmentEntry]) {
         self.packs = packs
         self.entries = entries
     }
@@ -37,7 +43,10 @@ package struct Segment: Sendable, Equatable {
     package func seal(_ secret: WriterSecret, repository: RepositoryID, salt: [UInt8]) throws(Failure) -> [UInt8] {
         let header = Self.magic + [1] + salt
         let plain = CanonicalEncoder.bytes { encoder in
-            encoder.list(packs) { $0.digest($1) }
+            encoder.list(packs) {
+                $0.digest($1.root)
+                $0.identifier($1.origin)
+            }
             encoder.number(entries.count)
             for entry in entries {
                 encoder.digest(entry.id.digest)
@@ -60,7 +69,9 @@ package struct Segment: Sendable, Equatable {
             Array(bytes[Self.headerByteCount...]), key: Self.key(secret, salt),
             associated: header + repository.digest.bytes)
         var decoder = CanonicalDecoder(plain, name)
-        packs = try RecordBody.digests(&decoder)
+        packs = try decoder.list(smallest: 48) { (inner: inout CanonicalDecoder) throws(Failure) in
+            Pack(root: try inner.digest(), origin: try inner.identifier())
+        }
         let count = Int(try decoder.number(atMost: UInt64(plain.count / SegmentEntry.byteCount)))
         guard decoder.remaining == count * SegmentEntry.byteCount else { throw decoder.malformed("entries cut short") }
         let start = decoder.offset

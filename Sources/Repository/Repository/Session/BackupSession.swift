@@ -1,5 +1,6 @@
 package import Chunking
-package import ObjectStore
+internal import Glibc
+internal import ObjectStore
 package import Platform
 package import Sealing
 
@@ -32,7 +33,7 @@ package final class BackupSession {
     private let packs: PackWriter
     private let limits: PackWriter.Limits
     private let index: ChunkIndex
-    /// Sessions whose envelopes the snapshot needs, by the pack of theirs that is used.
+    /// Packs of the index that hold something the snapshot refers to.
     private var usedPacks: Set<UInt32> = []
     private var fresh: Set<ChunkID> = []
     private var groups: [ChunkKind: PackWriter.Group] = [:]
@@ -103,7 +104,7 @@ package final class BackupSession {
         fresh.insert(id)
         counters.newBytes += UInt64(bytes.count)
         counters.newChunks += 1
-        try add(bytes, id, kind)
+        try unsafe add(bytes, id, kind)
         return id
     }
 
@@ -177,7 +178,7 @@ package final class BackupSession {
         var objects = [envelope] + finished.map(\.object)
         objects += try putSegments(finished)
         let reused = usedPacks.map { index.packs[Int($0)] }
-        let sets = try putSets(Set(reused).union(finished.map(\.object.name.digest)))
+        let sets = try putSets(Set(reused.map(\.root)).union(finished.map(\.object.name.digest)))
         objects += sets.new
         let part = SealedPart(
             name: draft.name, time: draft.time, host: draft.host, streams: draft.streams,
@@ -209,7 +210,7 @@ package final class BackupSession {
 
     private func putSegments(_ finished: [PackWriter.Finished]) throws(Failure) -> [ObjectRef] {
         var references: [ObjectRef] = []
-        var packs: [Digest] = []
+        var packs: [Segment.Pack] = []
         var entries: [SegmentEntry] = []
         func put() throws(Failure) {
             guard !entries.isEmpty else { return }
@@ -223,7 +224,7 @@ package final class BackupSession {
             let own = pack.table.entries(pack: UInt32(packs.count))
             if entries.count + own.count > Segment.mostEntries { try put() }
             entries += packs.isEmpty ? pack.table.entries(pack: 0) : own
-            packs.append(pack.object.name.digest)
+            packs.append(Segment.Pack(root: pack.object.name.digest, origin: id))
         }
         try put()
         return references
@@ -243,18 +244,17 @@ package final class BackupSession {
         return (all, new)
     }
 
-    /// Envelopes of this session and of every session whose packs are used: those whose snapshots brought the packs.
-    private func envelopes(_ reused: [Digest]) throws -> [Digest] {
-        let state = repository.log.state
-        var needed: Set<Digest> = [envelope.name.digest]
-        if !reused.isEmpty {
-            let wanted = Set(reused)
-            for snapshot in state.snapshots.values {
-                let roots = try state.roots(of: snapshot.clear, repository.objects)
-                if !roots.isDisjoint(with: wanted) { needed.formUnion(snapshot.clear.envelopes) }
+    /// Envelopes of this session and of every session whose packs are used.
+    private func envelopes(_ reused: [Segment.Pack]) throws(Failure) -> [ClearPart.SessionEnvelope] {
+        let known = repository.log.state.envelopes
+        var needed = [id: envelope.name.digest]
+        for pack in reused {
+            guard let envelope = known[pack.origin] else {
+                throw Failure(.failed, "pack \(pack.root) is used, and no envelope of its session is in the log")
             }
+            needed[pack.origin] = envelope
         }
-        return needed.sorted()
+        return needed.map { ClearPart.SessionEnvelope(session: $0.key, envelope: $0.value) }.sorted()
     }
 
     /// Gives the session up: nothing of it becomes visible. What it put is left for a collector.
@@ -263,5 +263,5 @@ package final class BackupSession {
 
 private func isSame(_ bytes: UnsafeRawBufferPointer) -> Bool {
     guard let base = bytes.baseAddress, bytes.count > 1 else { return true }
-    return unsafe compare(base, base + 1, bytes.count - 1)
+    return unsafe memcmp(base, base + 1, bytes.count - 1) == 0
 }

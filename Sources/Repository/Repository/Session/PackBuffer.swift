@@ -1,4 +1,4 @@
-package import Platform
+internal import Platform
 
 /// Memory for one pack, allocated once and used again: sealed frames are written straight into it.
 ///

@@ -1,6 +1,6 @@
-package import ObjectStore
-package import Platform
-package import Sealing
+internal import ObjectStore
+internal import Platform
+internal import Sealing
 
 /// Turns groups of chunks into packs in the store, on threads of its own.
 ///
@@ -128,7 +128,7 @@ final class PackWriter: Sendable {
             for index in 0..<4 { unsafe target[1 + index] = UInt8(truncatingIfNeeded: bytes.count >> (24 - 8 * index)) }
         }
         return unsafe [UInt8](unsafeUninitializedCapacity: header + bytes.count) { target, count in
-            let raw = unsafe UnsafeMutableRawBufferPointer(target)
+            let raw = UnsafeMutableRawBufferPointer(target)
             let body = unsafe UnsafeMutableRawBufferPointer(rebasing: raw[header..<header + bytes.count])
             unsafe bytes.withUnsafeBytes { source in
                 if let length = unsafe zstd.compressIfFits(source, into: body), length < bytes.count {
