@@ -119,9 +119,11 @@ package final class Repository: Sendable {
     /// Makes the repository in an empty vault. The genesis comes last: until it stands there is no repository.
     ///
     /// The slots are written twice, under two names: they are the one thing without which the rest is noise.
+    /// - Parameter vault: its name in the log where a coordinator has chosen one; never the name of another vault.
     /// - Throws: `.exists` when the vault holds a repository already.
     package static func create(
-        in store: any ObjectStore, charter: Statement, slots: [[UInt8]], site: SigningKey, surroundings: Surroundings
+        in store: any ObjectStore, charter: Statement, slots: [[UInt8]], site: SigningKey, vault chosen: VaultID? = nil,
+        surroundings: Surroundings
     ) throws(Failure) -> VaultID {
         guard case .charter(let content) = charter.content, charter.verifies(root: content.root) else {
             throw Failure(.refused, "the charter is not signed by its root")
@@ -129,7 +131,7 @@ package final class Repository: Sendable {
         guard try store.length(of: try Record.key(0)) == nil else {
             throw Failure(.exists, "\(store.location) holds a repository already", advice: "Nothing was changed.")
         }
-        let vault = VaultID.random(surroundings)
+        let vault = chosen ?? .random(surroundings)
         for _ in 0..<2 {
             let session = SessionID.random(surroundings)
             for slot in slots {
