@@ -75,7 +75,7 @@ let floors: [Floor] = [
     Floor(
         name: "Storage",
         modules: [
-            Module(name: "ObjectStore", imports: ["Platform"], testImports: ["Conformance"])
+            Module(name: "ObjectStore", imports: ["Platform"], testImports: ["Conformance", "Support"])
         ]),
     Floor(
         name: "Repository",
