@@ -17,7 +17,8 @@ import Testing
 
     func open(_ access: DirectoryStore.Access = .writing, faults: FaultPoint? = nil) throws(Failure) -> DirectoryStore {
         try DirectoryStore(
-            at: vault, access: access, surroundings: .seeded(7, start: Timestamp(seconds: Int64(time(nil)))), reserve: 0,
+            at: vault, access: access, surroundings: .seeded(7, start: Timestamp(seconds: Int64(time(nil)))),
+            reserve: 0,
             faults: faults)
     }
 
@@ -153,7 +154,10 @@ import Testing
         // The same leftover, as a process would have left it that is gone: its pid is one beyond the largest.
         var parts = String(decoding: name, as: UTF8.self).split(separator: "-").map(String.init)
         parts[1] = "\(Int32.max)"
-        try #require(rename(vault + "/tmp/" + String(decoding: name, as: UTF8.self), vault + "/tmp/" + parts.joined(separator: "-")) == 0)
+        try #require(
+            rename(
+                vault + "/tmp/" + String(decoding: name, as: UTF8.self), vault + "/tmp/" + parts.joined(separator: "-"))
+                == 0)
         _ = try open()
         #expect(try temporaries().isEmpty)
     }

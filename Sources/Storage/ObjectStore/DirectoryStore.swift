@@ -99,7 +99,8 @@ package final class DirectoryStore: ObjectStore {
         guard let length = try length(of: file, key) else { throw absent(key) }
         guard range.upperBound <= length else {
             throw Failure(
-                .damaged, "\(key) in \(location) ends at byte \(length), before byte \(range.upperBound) that was asked for",
+                .damaged,
+                "\(key) in \(location) ends at byte \(length), before byte \(range.upperBound) that was asked for",
                 advice: "The object was cut short; take it from another copy of the vault")
         }
         let count = Int(range.upperBound - range.lowerBound)
