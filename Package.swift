@@ -37,6 +37,7 @@ enum Library {
     static let hummingbirdTLS = product("HummingbirdTLS", "hummingbird")
     static let logging = product("Logging", "swift-log")
     static let nio = product("NIOCore", "swift-nio")
+    static let nioHTTP1 = product("NIOHTTP1", "swift-nio")
     static let nioPosix = product("NIOPosix", "swift-nio")
     static let nioFoundation = product("NIOFoundationCompat", "swift-nio")
     static let nioSSL = product("NIOSSL", "swift-nio-ssl")
@@ -117,8 +118,9 @@ let floors: [Floor] = [
                 name: "Wire", imports: ["Platform", "ObjectStore", "Model"],
                 libraries: [
                     Library.asn1, Library.asyncHTTPClient, Library.certificates, Library.crypto, Library.logging,
-                    Library.nio, Library.nioSSL, Library.nioFoundation,
-                ]),
+                    Library.nio, Library.nioHTTP1, Library.nioSSL,
+                ],
+                testLibraries: [Library.hummingbird, Library.hummingbirdTLS]),
             Module(
                 name: "Coordinator",
                 imports: ["Platform", "Sealing", "Repository", "Model", "Orchestration", "Catalog", "Wire"],
@@ -135,7 +137,7 @@ let floors: [Floor] = [
                 ],
                 libraries: [
                     Library.crypto, Library.hummingbird, Library.hummingbirdTLS, Library.logging, Library.nio,
-                    Library.nioSSL, Library.serviceLifecycle,
+                    Library.nioPosix, Library.serviceLifecycle,
                 ],
                 testImports: ["Coordinator", "Catalog", "Support"]),
         ]),

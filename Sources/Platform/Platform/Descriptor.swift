@@ -5,7 +5,7 @@ package import Glibc
 /// them and completed when the kernel does less than asked.
 ///
 /// A file that was written is closed by `close()`, which reports what a silent close would swallow.
-package struct Descriptor: ~Copyable {
+package struct Descriptor: ~Copyable, Sendable {
     /// For calls that this type has no word for; still owned by it.
     package private(set) var number: Int32
     /// What failures call it.
@@ -23,21 +23,18 @@ package struct Descriptor: ~Copyable {
 
     // MARK: - Opening
 
-    /// `flags` as for open(2); `O_CLOEXEC` is always added. The bytes of `path` are taken as they are.
-    package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(Failure) -> Descriptor {
-        Descriptor(
-            owning: try retrying("cannot open \(path)") { unsafe Glibc.open(path, flags | O_CLOEXEC, mode) },
-            label: path)
+    /// A path given by a person: its bytes are taken as they are, and symbolic links in it are followed. `flags` as for
+    /// open(2); `O_CLOEXEC` is always added.
+    package static func open(_ path: [UInt8], _ flags: Int32, mode: mode_t = 0o600) throws(Failure) -> Descriptor {
+        let label = String(decoding: path, as: UTF8.self)
+        let number = try retrying("cannot open \(label)") {
+            unsafe Name.with(path) { unsafe Glibc.open($0, flags | O_CLOEXEC, mode) }
+        }
+        return Descriptor(owning: number, label: label)
     }
 
-    /// Opens `entry`, whose name may be any bytes, in this directory.
-    package func open(_ entry: [UInt8], _ flags: Int32, mode: mode_t = 0o600) throws(Failure) -> Descriptor {
-        let path = "\(label)/\(String(decoding: entry, as: UTF8.self))"
-        let terminated = entry.map { CChar(bitPattern: $0) } + [0]
-        return Descriptor(
-            owning: try Self.retrying("cannot open \(path)") {
-                unsafe Glibc.openat(number, terminated, flags | O_CLOEXEC, mode)
-            }, label: path)
+    package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o600) throws(Failure) -> Descriptor {
+        try open(Array(path.utf8), flags, mode: mode)
     }
 
     package consuming func close() throws(Failure) {
@@ -60,7 +57,7 @@ package struct Descriptor: ~Copyable {
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Failure) -> Int {
         try complete("cannot read", buffer.count) { done in
             unsafe pread(
-                number, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done, off_t(offset) + off_t(done))
+                number, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done, Self.place(offset, done))
         }
     }
 
@@ -91,7 +88,7 @@ package struct Descriptor: ~Copyable {
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(Failure) {
         let written = try complete("cannot write", bytes.count) { done in
             unsafe pwrite(
-                number, bytes.baseAddress.unsafelyUnwrapped + done, bytes.count - done, off_t(offset) + off_t(done))
+                number, bytes.baseAddress.unsafelyUnwrapped + done, bytes.count - done, Self.place(offset, done))
         }
         if written < bytes.count { throw Failure(.failed, "cannot write \(label): the file takes no more") }
     }
@@ -111,7 +108,7 @@ package struct Descriptor: ~Copyable {
     }
 
     package func truncate(to length: UInt64) throws(Failure) {
-        _ = try Self.retrying("cannot set the length of \(label)") { ftruncate(number, off_t(length)) }
+        _ = try Self.retrying("cannot set the length of \(label)") { ftruncate(number, Self.place(length)) }
     }
 
     // MARK: - Shape
@@ -141,13 +138,18 @@ package struct Descriptor: ~Copyable {
     }
 
     private func seek(from offset: UInt64, _ whence: Int32) throws(Failure) -> UInt64? {
-        let place = lseek(number, off_t(offset), whence)
+        let place = lseek(number, Self.place(offset), whence)
         if place >= 0 { return UInt64(place) }
         if errno == ENXIO { return nil }
         throw .system(errno, "cannot find the holes of \(label)")
     }
 
     // MARK: - Retrying
+
+    /// An offset that Linux cannot have comes out negative, and is refused by the call as it should be.
+    private static func place(_ offset: UInt64, _ done: Int = 0) -> off_t {
+        off_t(truncatingIfNeeded: offset &+ UInt64(done))
+    }
 
     private static func retrying<Result: SignedInteger>(
         _ what: @autoclosure () -> String, _ call: () -> Result
@@ -169,5 +171,12 @@ package struct Descriptor: ~Copyable {
             done += step
         }
         return done
+    }
+}
+
+extension Directory {
+    /// A file below this directory; symbolic links are not followed. `path` may have several components.
+    package func file(_ path: [UInt8], _ flags: Int32, mode: UInt32 = 0o600) throws(Failure) -> Descriptor {
+        Descriptor(owning: try openBeneath(path, flags: flags, mode: mode), label: describe(path))
     }
 }

@@ -15,6 +15,8 @@ package struct Job: Hashable, Sendable, Codable {
     /// Leases that ran out or ended in a failure worth another try.
     package var attempts: Int
     package var attemptLimit: Int
+    /// Not handed over before this: what failed a moment ago is left alone for a while.
+    package var notBefore: Timestamp?
     package var progress: JobProgress?
     /// The recovery run this work belongs to.
     package var run: RecoveryRun.ID?

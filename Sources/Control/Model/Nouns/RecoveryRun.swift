@@ -59,11 +59,11 @@ package struct RecoveryRun: Hashable, Sendable, Codable {
     package var failure: WorkFailure?
 
     package enum State: String, Sendable, Codable, CaseIterable {
-        /// Somebody said that the site is lost. -> starting, failed
+        /// Somebody said that the site is lost. -> starting, failed, cleaning
         case declared
-        /// An agent has been told to start the machine. -> probing, ready, failed
+        /// An agent has been told to start the machine. -> probing, ready, failed, cleaning
         case starting
-        /// The machine runs; its answer is awaited. -> ready, failed
+        /// The machine runs; its answer is awaited. -> ready, failed, cleaning
         case probing
         /// It has answered. -> cleaning
         case ready

@@ -2,7 +2,9 @@
 #ifndef C_LINUX_H
 #define C_LINUX_H
 
+#include "connection.h"
 #include "files.h"
+#include "process.h"
 
 /// `whence` of lseek(2) for sparse files.
 static const int linux_seek_data = 3;

@@ -1,1 +1,0 @@
-// Messages and clients between coordinator and agents.

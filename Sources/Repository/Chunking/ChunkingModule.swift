@@ -1,1 +1,0 @@
-// Where to cut: content-defined boundaries for files, fixed blocks for disks.
