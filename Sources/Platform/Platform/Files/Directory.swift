@@ -11,6 +11,9 @@ package struct Directory: ~Copyable, Sendable {
     /// O_PATH, which glibc keeps from Swift: a descriptor that locates a file without opening it.
     package static let locating: Int32 = 0o10000000
 
+    /// O_NOATIME, likewise: reading leaves the time of last access alone. For the owner of a file and root only.
+    package static let withoutAccessTime: Int32 = 0o1000000
+
     /// The descriptor itself, for calls that are not wrapped here; closed by `Directory`.
     package let number: Int32
     /// What errors call it.
