@@ -40,7 +40,11 @@ extension TreeCapture {
             }
             let after = try FileStatus(of: opened, label: path)
             isChanged = FileIdentity(after) != FileIdentity(status) || content.length != status.size
-            if isChanged { report.warn(.changed, path) } else { options.memory?.remember(FileIdentity(status), content) }
+            if isChanged {
+                report.warn(.changed, path)
+            } else {
+                options.memory?.remember(FileIdentity(status), content)
+            }
         }
         let attributes = extended(FileAttributes(of: opened, located: false, label: path), path)
         var entry = Self.entry(name, .file, status, attributes, content: content)
@@ -83,8 +87,9 @@ extension TreeCapture {
         while at < end {
             let (offset, left) = (at, end - at)
             let count = try unsafe writer.fill { buffer in
-                let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer.prefix(Int(min(left, UInt64(buffer.count)))))
-                do {
+                let room = unsafe UnsafeMutableRawBufferPointer(
+                    rebasing: buffer.prefix(Int(min(left, UInt64(buffer.count)))))
+                do throws(Failure) {
                     return try unsafe file.read(into: room, at: offset)
                 } catch {
                     throw SourceProblem(failure: error)

@@ -43,9 +43,8 @@ package final class TreeCapture {
         guard !paths.isEmpty else { throw Failure(.usage, "no path to capture was given") }
         OpenFileLimit.raise()
         for path in paths {
-            var raw = Self.locating | O_NOFOLLOW
-            raw |= O_CLOEXEC
-            let file = unsafe Name.with(path.bytes) { unsafe open($0, raw) }
+            let flags = Directory.locating | O_NOFOLLOW | O_CLOEXEC
+            let file = unsafe Name.with(path.bytes) { unsafe Glibc.open($0, flags) }
             if file < 0 { throw Failure.system(errno, "cannot capture \(path)") }
             close(file)
         }
@@ -58,22 +57,22 @@ package final class TreeCapture {
         return (content, report)
     }
 
-    private static var locating: Int32 { Directory.locating }
-
     // MARK: - 1. On the way to the named paths
 
     private func selection(_ node: PathForest.Node, in directory: borrowing Directory) throws -> ContentRef {
-        var content = DirectoryContent(session)
+        var content = session.makeContentWriter(.tree)
         for (name, child) in node.ordered {
             let entry =
-                child.isWhole ? try entry(name, in: directory, on: nil, depth: 1) : try passage(name, child, in: directory)
-            if let entry { try content.append(entry) }
+                child.isWhole
+                ? try entry(name, in: directory, on: nil, depth: 1) : try passage(name, child, in: directory)
+            if let entry { try content.append(entry.framed) }
         }
         return try content.finish()
     }
 
     /// A directory that only leads to what was named.
-    private func passage(_ name: [UInt8], _ node: PathForest.Node, in parent: borrowing Directory) throws -> TreeEntry? {
+    private func passage(_ name: [UInt8], _ node: PathForest.Node, in parent: borrowing Directory) throws -> TreeEntry?
+    {
         let flags = Directory.locating | O_DIRECTORY | O_CLOEXEC
         let parentNumber = parent.number
         let number = unsafe Name.with(name) { unsafe openat(parentNumber, $0, flags) }
@@ -100,10 +99,10 @@ package final class TreeCapture {
             return .empty
         }
         let fileSystem = try directory.status().fileSystem
-        var content = DirectoryContent(session)
+        var content = session.makeContentWriter(.tree)
         for found in listed {
             if let entry = try entry(found.name, in: directory, on: fileSystem, depth: depth + 1) {
-                try content.append(entry)
+                try content.append(entry.framed)
                 try options.watch?(report)
             }
         }

@@ -13,7 +13,11 @@ package struct AbsolutePath: Hashable, Sendable, CustomStringConvertible {
         let whole = (isRelative ? current + [UInt8(ascii: "/")] : []) + path
         for part in whole.split(separator: UInt8(ascii: "/")).map(Array.init) {
             if part == [UInt8(ascii: ".")] { continue }
-            if part == [UInt8(ascii: "."), UInt8(ascii: ".")] { _ = components.popLast() } else { components.append(part) }
+            if part == [UInt8(ascii: "."), UInt8(ascii: ".")] {
+                _ = components.popLast()
+            } else {
+                components.append(part)
+            }
         }
     }
 

@@ -36,6 +36,24 @@ package struct Directory: ~Copyable, Sendable {
 
     deinit { close(number) }
 
+    /// Makes a directory at a path given by a person, with the directories above it that lack, each for its owner
+    /// alone. What stands is left as it is.
+    package static func make(at path: [UInt8]) throws(Failure) {
+        var at = path.first == UInt8(ascii: "/") ? [UInt8(ascii: "/")] : [UInt8(ascii: ".")]
+        for component in path.split(separator: UInt8(ascii: "/")) {
+            let parent = try Directory(at: at)
+            if try parent.makeDirectory(Array(component), mode: 0o700) { try parent.synchronize() }
+            at += [UInt8(ascii: "/")] + component
+        }
+    }
+
+    /// Makes everything on the file system of this directory survive a power cut.
+    package func synchronizeFileSystem() throws(Failure) {
+        if linux_sync_file_system(number) != 0 {
+            throw Failure.system(errno, "cannot make what is in \(label) durable")
+        }
+    }
+
     /// A directory below this one; `path` may have several components.
     package func directory(_ path: [UInt8]) throws(Failure) -> Directory {
         let child = try openBeneath(path, flags: O_RDONLY | O_DIRECTORY)

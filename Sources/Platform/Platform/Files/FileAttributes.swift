@@ -37,7 +37,8 @@ package struct FileAttributes {
         var found: [Extended] = []
         for name in names.split(separator: 0) {
             let name = Array(name)
-            let value = try unsafe sized("cannot read the extended attribute \(Self.text(name)) of \(label)") { buffer, size in
+            let value = try unsafe sized("cannot read the extended attribute \(Self.text(name)) of \(label)") {
+                buffer, size in
                 unsafe Name.with(name) { unsafe linux_get_attribute(number, isLocated ? 1 : 0, $0, buffer, size) }
             }
             if let value { found.append(Extended(name: name, value: value)) }
