@@ -120,7 +120,7 @@ let floors: [Floor] = [
                     Library.asn1, Library.asyncHTTPClient, Library.certificates, Library.crypto, Library.logging,
                     Library.nio, Library.nioHTTP1, Library.nioSSL,
                 ],
-                testLibraries: [Library.hummingbird, Library.hummingbirdTLS]),
+                testLibraries: [Library.hummingbird, Library.hummingbirdTLS, Library.serviceLifecycle]),
             Module(
                 name: "Coordinator",
                 imports: ["Platform", "Sealing", "Repository", "Model", "Orchestration", "Catalog", "Wire"],

@@ -104,4 +104,20 @@ import Testing
                 == "8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8")
         #expect(HKDF.derive(key: [1], salt: [], info: [], count: 0).isEmpty)
     }
+
+    @Test func aDigestIsThirtyTwoBytesInOrder() throws {
+        let bytes = [UInt8](100..<132)
+        let digest = try #require(Digest(bytes))
+        #expect(digest.bytes == bytes)
+        #expect(Digest(bytes.lazy.map { $0 }) == digest)
+        #expect(Digest(([0] + bytes)[1...]) == digest)
+        #expect(Digest(hex: digest.hex) == digest)
+        #expect(Digest(bytes.dropLast()) == nil && Digest(bytes + [0]) == nil)
+        #expect(Digest(hex: String(digest.hex.dropLast())) == nil && Digest(hex: digest.hex.uppercased()) == nil)
+        var later = bytes
+        later[31] += 1
+        #expect(try digest < #require(Digest(later)))
+        later[0] -= 1
+        #expect(try digest > #require(Digest(later)))
+    }
 }

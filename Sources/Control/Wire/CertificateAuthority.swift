@@ -55,13 +55,13 @@ package struct CertificateAuthority: Sendable {
     }
 
     /// The certificate, in PEM.
-    package var certificatePEM: String { get throws(Failure) { try Self.text(certificate) } }
+    package func certificatePEM() throws(Failure) -> String { try Self.text(certificate) }
 
     /// The private key, in PEM: to be kept in a file that only its owner reads, and nowhere else.
     package var keyPEM: String { key.pemRepresentation }
 
     /// SHA-256 of the certificate's DER.
-    package var fingerprint: Platform.Digest { get throws(Failure) { try Self.fingerprint(ofPEM: certificatePEM) } }
+    package func fingerprint() throws(Failure) -> Platform.Digest { try Self.fingerprint(ofPEM: certificatePEM()) }
 
     /// SHA-256 of the DER of the one certificate in `text`.
     package static func fingerprint(ofPEM text: String) throws(Failure) -> Platform.Digest {
@@ -83,7 +83,7 @@ package struct CertificateAuthority: Sendable {
         let issued = try issue(
             to: Certificate.PublicKey(key.publicKey), commonName: first, alternatives: alternatives,
             usages: [.serverAuth], days: 365, at: now)
-        return try TLSIdentity(key: key.pemRepresentation, certificate: issued, authority: certificatePEM)
+        return try TLSIdentity(key: key.pemRepresentation, certificate: issued, authority: certificatePEM())
     }
 
     /// The certificate of an agent that asks with `signingRequest` (PKCS #10, PEM). Nothing but the public key is

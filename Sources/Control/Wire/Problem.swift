@@ -28,7 +28,7 @@ package struct Problem: Codable, Sendable, Equatable {
         Failure(Failure.Code(rawValue: code) ?? Self.code(ofStatus: status), detail, advice: advice ?? "")
     }
 
-    package var bytes: [UInt8] { get throws(Failure) { try CanonicalJSON.encode(self) } }
+    package func bytes() throws(Failure) -> [UInt8] { try CanonicalJSON.encode(self) }
 
     /// What an answer with `status` that is not a success means; `body` need not be problem details.
     package static func failure(status: Int, body: [UInt8], from location: String) -> Failure {

@@ -22,7 +22,8 @@ package struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Nil unless there are exactly 32 bytes.
     package init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
-        self = unsafe Array(bytes).withUnsafeBytes { unsafe Digest($0) }
+        let inPlace = bytes.withContiguousStorageIfAvailable { unsafe Digest(UnsafeRawBufferPointer($0)) }
+        self = unsafe inPlace ?? Array(bytes).withUnsafeBytes { unsafe Digest($0) }
     }
 
     package var bytes: [UInt8] {
@@ -33,9 +34,8 @@ package struct Digest: Hashable, Comparable, Sendable, CustomStringConvertible {
     }
 
     package func append(to out: inout [UInt8]) {
-        for word in [words.0, words.1, words.2, words.3] {
-            unsafe withUnsafeBytes(of: word.bigEndian) { unsafe out.append(contentsOf: $0) }
-        }
+        let inOrder = (words.0.bigEndian, words.1.bigEndian, words.2.bigEndian, words.3.bigEndian)
+        unsafe withUnsafeBytes(of: inOrder) { unsafe out.append(contentsOf: $0) }
     }
 
     package static func == (left: Digest, right: Digest) -> Bool { left.words == right.words }

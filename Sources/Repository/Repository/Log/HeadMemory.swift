@@ -1,0 +1,25 @@
+package import Platform
+package import Sealing
+
+/// The last head of each vault's log that somebody saw, kept where the vault's owner cannot reach: by the client, the
+/// peer, the coordinator. A log that has gone back behind it was rolled back.
+package protocol HeadMemory: Sendable {
+    func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> LogHead?
+    func remember(_ head: LogHead, of vault: VaultID, at location: String) throws(Failure)
+}
+
+package struct LogHead: Sendable, Hashable {
+    package var number: UInt64
+    package var hash: Digest
+    package init(number: UInt64, hash: Digest) {
+        self.number = number
+        self.hash = hash
+    }
+}
+
+/// Remembers nothing: for a look at a vault that leaves no trace.
+package struct NoHeadMemory: HeadMemory {
+    package init() {}
+    package func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> LogHead? { nil }
+    package func remember(_ head: LogHead, of vault: VaultID, at location: String) throws(Failure) {}
+}

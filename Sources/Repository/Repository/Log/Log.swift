@@ -1,0 +1,212 @@
+package import ObjectStore
+package import Platform
+package import Sealing
+
+/// A repository's log in one vault: reads forward, judges, appends by conditional put.
+///
+/// Opening: 1. read the genesis, 2. read on until a number is not there, judging each record, 3. compare with the
+/// last head seen. Appending: 1. read forward, 2. let the caller say what to append to that state, 3. judge it,
+/// 4. put it under the next number if nothing is there; whoever loses reads what won and begins again.
+package final class Log: Sendable {
+    /// Something about the stored log that is not as it was written.
+    package struct Finding: Sendable, Hashable {
+        package enum Kind: Sendable, Hashable {
+            /// One half of the record is damaged; the other was used.
+            case halfDamaged
+            /// No half verifies, and a void says so or has to.
+            case unreadable
+            case void(String)
+        }
+        package var number: UInt64
+        package var kind: Kind
+    }
+
+    package let store: any ObjectStore
+    package let pages: any PageSource
+    private let heads: any HeadMemory
+    private let surroundings: Surroundings
+    private let monitor: Monitor<Contents>
+
+    private struct Contents {
+        var state: LogState
+        var findings: [Finding] = []
+        /// Hash of each record passed, for comparing with heads seen.
+        var hashes: [Digest]
+    }
+
+    /// - Throws: `.notFound` when there is no repository; `.refused` when it is not `expected`, requires unknown
+    ///   features, or was rolled back behind a head seen before.
+    package init(
+        _ store: any ObjectStore, expecting expected: RepositoryID?, pages: any PageSource, heads: any HeadMemory,
+        surroundings: Surroundings
+    ) throws(Failure) {
+        self.store = store
+        self.pages = pages
+        self.heads = heads
+        self.surroundings = surroundings
+        let halves = try Self.halves(store, 0)
+        guard let halves else {
+            throw Failure(
+                .notFound, "there is no repository in \(store.location)",
+                advice: "Check the path, or make one with `breakwater repository init`.")
+        }
+        guard let bytes = halves.either else {
+            throw Failure(.damaged, "the genesis of the repository in \(store.location) is damaged in both halves")
+        }
+        let identity = try Record.identity(bytes)
+        if let expected, identity.repository != expected {
+            throw Failure(
+                .refused, "\(store.location) holds repository \(identity.repository), not \(expected)",
+                advice: "Nothing was written.")
+        }
+        let genesis = try Record(
+            bytes, repository: identity.repository, vault: nil, number: 0, site: nil, root: nil)
+        var contents = Contents(state: try LogState(genesis: genesis), hashes: [genesis.hash])
+        if halves.isHurt { contents.findings.append(Finding(number: 0, kind: .halfDamaged)) }
+        monitor = Monitor(contents)
+        try refresh()
+        try compareWithLastSeen()
+    }
+
+    package var state: LogState { monitor.access { $0.state } }
+    package var findings: [Finding] { monitor.access { $0.findings } }
+
+    private static func halves(_ store: any ObjectStore, _ number: UInt64) throws(Failure) -> Record.Halves? {
+        do throws(Failure) {
+            return Record.Halves(try store.get(try Record.key(number), atMost: Record.largestObject))
+        } catch where error.code == .notFound { return nil }
+    }
+
+    // MARK: - Reading forward
+
+    /// Reads what was appended since, and returns the state.
+    @discardableResult
+    package func refresh() throws(Failure) -> LogState {
+        while true {
+            let next = monitor.access { $0.state.head + 1 }
+            let object: [UInt8]
+            do throws(Failure) {
+                object = try store.get(try Record.key(next), atMost: Record.largestObject)
+            } catch where error.code == .notFound { return state }
+            try monitor.access { contents throws(Failure) in
+                // Another thread may have been quicker.
+                if contents.state.head + 1 == next { try take(object, number: next, into: &contents) }
+            }
+        }
+    }
+
+    private func take(_ object: [UInt8], number: UInt64, into contents: inout Contents) throws(Failure) {
+        let halves = Record.Halves(object)
+        let record: Record? = halves.either.flatMap { bytes in
+            try? Record(
+                bytes, repository: contents.state.repository, vault: contents.state.vault, number: number,
+                site: contents.state.site, root: contents.state.charter.root)
+        }
+        guard let record, record.previous == contents.state.headHash else {
+            contents.state.block(number: number, object: object)
+            contents.hashes.append(contents.state.headHash)
+            contents.findings.append(Finding(number: number, kind: .unreadable))
+            return
+        }
+        if halves.isHurt { contents.findings.append(Finding(number: number, kind: .halfDamaged)) }
+        let verdict: LogState.Verdict
+        do throws(Failure) {
+            verdict = try contents.state.apply(record, pages: pages)
+        } catch where error.code == .damaged || error.code == .notFound {
+            verdict = try contents.state.apply(record, pages: nil)
+        }
+        contents.hashes.append(record.hash)
+        if case .void(let reason) = verdict { contents.findings.append(Finding(number: number, kind: .void(reason))) }
+    }
+
+    /// A log behind the head that was seen here before was rolled back: it is refused until the root accepts it.
+    private func compareWithLastSeen() throws(Failure) {
+        let (state, hashes) = monitor.access { ($0.state, $0.hashes) }
+        if let seen = try heads.lastSeen(state.vault, at: store.location) {
+            let isThere = seen.number < UInt64(hashes.count) && hashes[Int(seen.number)] == seen.hash
+            guard isThere || !state.acceptedHeads.isEmpty else {
+                throw Failure(
+                    .refused,
+                    "the log in \(store.location) was rolled back: record \(seen.number) was seen here before and is gone or another",
+                    advice: "Nothing was written. The other vault may hold what is missing; the head that was seen is kept in the state directory.")
+            }
+        }
+        try rememberHead(state)
+    }
+
+    private func rememberHead(_ state: LogState) throws(Failure) {
+        try heads.remember(
+            LogHead(number: state.head, hash: state.headHash), of: state.vault, at: store.location)
+    }
+
+    // MARK: - Appending
+
+    private static let attempts = 200
+
+    /// Appends what `body` says of the newest state, signed by `key`, and returns the state after it.
+    /// - Throws: what `body` throws; `.refused` when the record would be void; `.damaged` when the log cannot be
+    ///   judged; errors of the store.
+    @discardableResult
+    package func append(
+        as author: Record.Author, _ key: SigningKey, _ body: (LogState) throws -> RecordBody
+    ) throws -> LogState {
+        for attempt in 0..<Self.attempts {
+            let state = try refresh()
+            let record = try next(state, author, key, try body(state))
+            switch try settle(record) {
+            case .won:
+                let after = try refresh()
+                try rememberHead(after)
+                return after
+            case .lost:
+                let spread = UInt64(Hex.decode(Hex.encode(surroundings.random(1)))?.first ?? 0)
+                surroundings.pause((spread + 1) * UInt64(min(attempt + 1, 20)) * 50_000)
+            }
+        }
+        throw Failure(
+            .unreachable, "the log in \(store.location) is so busy that \(Self.attempts) attempts to append lost",
+            advice: "Nothing was lost; try again.")
+    }
+
+    private func next(
+        _ state: LogState, _ author: Record.Author, _ key: SigningKey, _ body: RecordBody
+    ) throws(Failure) -> Record {
+        if state.blockedBy != nil {
+            guard case .void = body else {
+                throw Failure(
+                    .damaged, "record \(state.head) of the log in \(store.location) does not verify",
+                    advice: "Everything committed before it can be restored. The site must void it before anything is appended.")
+            }
+        }
+        guard state.undecided.isEmpty else {
+            throw Failure(
+                .damaged, "records of the log in \(store.location) cannot be judged: a set they name is damaged",
+                advice: "Restores work. Run `breakwater repository check` to see which object, and repair it from the other vault.")
+        }
+        let record = try Record(
+            repository: state.repository, vault: state.vault, number: state.head + 1, previous: state.headHash,
+            checkpoint: state.checkpoint?.record ?? 0, author: author, body: body, key: key)
+        if case .void(let reason) = try state.verdict(on: record, pages: pages) {
+            throw Failure(.refused, "a \(body.title) would have no effect: \(reason)")
+        }
+        return record
+    }
+
+    private enum Settlement { case won, lost }
+
+    /// Puts the record; an unknown outcome is settled by reading its number, or by filling it.
+    private func settle(_ record: Record) throws(Failure) -> Settlement {
+        let object = Record.object(record.bytes)
+        let key = try Record.key(record.number)
+        for _ in 0..<20 {
+            do throws(Failure) {
+                try unsafe store.put(key, object.span.bytes, use: .log)
+                return .won
+            } catch where error.code == .exists || error.code == .unknownOutcome {
+                guard let halves = try Self.halves(store, record.number) else { continue }
+                return halves.either == record.bytes ? .won : .lost
+            }
+        }
+        throw Failure(.unreachable, "whether record \(record.number) was appended could not be settled")
+    }
+}

@@ -1,0 +1,388 @@
+package import Platform
+internal import Sealing
+
+/// Why a record has no effect.
+package struct RuleBroken: Error, Sendable, Equatable {
+    package let reason: String
+    init(_ reason: String) { self.reason = reason }
+}
+
+extension LogState {
+    /// What becomes of a record.
+    package enum Verdict: Sendable, Equatable {
+        case effective
+        /// Authentic, but it breaks a rule or is outside its signer's role: it keeps its number and has no effect.
+        case void(String)
+    }
+
+    /// Goes on by one record. Every rule is checked before anything changes, so a void record leaves no trace.
+    ///
+    /// With `pages` nil what a page would decide is taken to be in order, and the record noted as undecided.
+    /// - Throws: `.damaged` when the record does not follow this head, or a page that a rule needs cannot be read;
+    ///   the state is then as before.
+    @discardableResult
+    package mutating func apply(_ record: Record, pages: (any PageSource)?) throws(Failure) -> Verdict {
+        guard record.number == head + 1, record.previous == headHash, record.vault == vault else {
+            throw Failure(.damaged, "log record \(record.number) does not follow record \(head)")
+        }
+        var verdict = Verdict.effective
+        do {
+            try judge(record, pages)
+        } catch let broken as RuleBroken {
+            verdict = .void(broken.reason)
+        } catch let failure as Failure {
+            throw failure
+        } catch {
+            throw Failure(.failed, "log record \(record.number) could not be judged", cause: error)
+        }
+        if pages == nil, verdict == .effective { undecided.append(record.number) }
+        head = record.number
+        headHash = record.hash
+        return verdict
+    }
+
+    /// Whether a record would be effective, were it the next: what an appender asks before it appends.
+    package func verdict(on record: Record, pages: any PageSource) throws(Failure) -> Verdict {
+        var trial = self
+        return try trial.apply(record, pages: pages)
+    }
+
+    /// Goes on by bytes that are no record: from here on only a void of them counts.
+    package mutating func block(number: UInt64, object: [UInt8]) {
+        let hash = Record.hash(ofUnverified: object)
+        head = number
+        headHash = hash
+        if blockedBy == nil { blockedBy = hash }
+    }
+
+    private mutating func judge(_ record: Record, _ pages: (any PageSource)?) throws {
+        if let blockedBy {
+            guard case .void(let number, let hash) = record.body, case .site = record.author, hash == blockedBy,
+                number < record.number
+            else { throw RuleBroken("bytes before it are no record, and no void stands") }
+            self.blockedBy = nil
+            return
+        }
+        guard record.checkpoint == checkpoint?.record ?? 0 else { throw RuleBroken("it names a checkpoint that is not the last") }
+        let author = try authority(of: record)
+        if isDestroyed {
+            switch record.body {
+            case .condemn, .collected, .checkpoint, .void, .release: break
+            default: throw RuleBroken("the repository was destroyed")
+            }
+        }
+        switch record.body {
+        case .genesis: throw RuleBroken("a second genesis")
+        case .commit(let commit): try judge(commit, record, author, pages)
+        case .forget(let snapshots): try forget(snapshots)
+        case .condemn(let listing, let counted):
+            guard counted < record.number else { throw RuleBroken("liveness counted at a record to come") }
+            try condemn(try listing.objects(pages), record: record.number, pages)
+            holdPages(of: listing, since: record.number)
+        case .relocate(let relocations, let counted):
+            guard counted < record.number else { throw RuleBroken("liveness counted at a record to come") }
+            try relocate(relocations, counted: counted, record: record.number, pages)
+        case .collected(let listing):
+            try collect(try listing.objects(pages).map(\.name))
+            holdPages(of: listing, since: record.number)
+        case .damaged(let listing):
+            for object in try listing.objects(pages) where objects[object.name]?.status == .live {
+                change(object.name, to: .damaged, record: record.number)
+            }
+            holdPages(of: listing, since: record.number)
+        case .claim(let claim, let scope): try add(claim, scope, record: record.number, author)
+        case .release(let claim): try release(claim, author)
+        case .statement(let statement): try hear(statement)
+        case .checkpoint(let name, let state):
+            guard state < record.number, name.kind == .checkpoint else { throw RuleBroken("a checkpoint of a state to come") }
+            checkpoint = CheckpointMark(record: record.number, state: state, object: name)
+        case .void: throw RuleBroken("nothing to void")
+        case .closeLean(_, let snapshot): closedLeans.insert(snapshot)
+        }
+    }
+
+    // MARK: - Roles
+
+    /// Nil for the site; the certificate otherwise.
+    private func authority(of record: Record) throws -> Certificate? {
+        guard case .certified(let statement) = record.author, case .certificate(let certificate) = statement.content
+        else {
+            if case .commit(let commit) = record.body, commit.origin == .native {
+                throw RuleBroken("a site cannot vouch for data")
+            }
+            return nil
+        }
+        guard !revoked.contains(certificate.author) else { throw RuleBroken("its author was revoked") }
+        guard certificate.vault == .none || (certificate.vault == vault && record.number >= certificate.fromRecord) else {
+            throw RuleBroken("its author is certified for another vault or later records")
+        }
+        switch (record.body, certificate.role) {
+        case (.commit(let commit), .writer) where commit.origin == .native: break
+        case (.claim, _), (.release, _): break
+        case (.damaged, .reader): break
+        default: throw RuleBroken("a \(record.body.title) is outside its author's role")
+        }
+        return certificate
+    }
+
+    // MARK: - Commit
+
+    private mutating func judge(
+        _ commit: RecordBody.Commit, _ record: Record, _ author: Certificate?, _ pages: (any PageSource)?
+    ) throws {
+        let digest = commit.manifest.name.digest
+        guard let clear = try? ClearPart(commit.clear), clear.repository == repository else {
+            throw RuleBroken("its manifest's clear part cannot be read")
+        }
+        guard commit.manifest.name.kind == .manifest else { throw RuleBroken("its manifest is none") }
+        guard !forgotten.contains(digest) else { throw RuleBroken("a snapshot forgotten here is never committed again") }
+        guard snapshots[digest] == nil else { throw RuleBroken("the snapshot is committed already") }
+        guard clear.readerGeneration >= oldestReader, readers[clear.readerGeneration] != nil else {
+            throw RuleBroken("it is sealed to a reader generation that is not in use")
+        }
+        if clear.leans.contains(where: { closedLeans.contains($0.snapshot) }) {
+            throw RuleBroken("it leans on a template that was let go")
+        }
+        switch commit.origin {
+        case .native:
+            guard clear.session == commit.session else { throw RuleBroken("its manifest is of another session") }
+            guard clear.readerGeneration == newestReader else { throw RuleBroken("it is not sealed to the newest readers") }
+            let last = newest[clear.desktop]
+            guard clear.previous == last?.manifest else { throw RuleBroken("it does not name the desktop's last snapshot") }
+            if let last, (clear.generation, clear.sequence) <= (last.generation, last.sequence) {
+                throw RuleBroken("its generation and sequence do not exceed the desktop's last")
+            }
+        case .copied(let origin, _, _):
+            guard origin != vault else { throw RuleBroken("a copy from the vault itself") }
+        }
+        let new = try newObjects(commit, pages)
+        try cover(clear, new: new.map(\.name), pages)
+        for object in new { hold(object, since: record.number) }
+        snapshots[digest] = Committed(
+            record: record.number, manifest: commit.manifest, clear: clear, origin: commit.origin,
+            author: author?.author, isForgotten: false)
+        let last = newest[clear.desktop]
+        if last.map({ ($0.generation, $0.sequence) < (clear.generation, clear.sequence) }) ?? true {
+            newest[clear.desktop] = Newest(
+                generation: clear.generation, sequence: clear.sequence, manifest: digest)
+        }
+        claims = claims.filter { $0.value.scope != .session(commit.session) }
+    }
+
+    /// New objects must be the session's own, and the session must not have been given up; what a commit lists and
+    /// the log holds already must be live.
+    private func newObjects(_ commit: RecordBody.Commit, _ pages: (any PageSource)?) throws -> [ObjectRef] {
+        guard !closedSessions.contains(commit.session) else { throw RuleBroken("the session's objects were condemned") }
+        var new: [ObjectRef] = []
+        for object in try commit.objects.objects(pages) + commit.objects.pages + [commit.manifest] {
+            if let held = objects[object.name] {
+                guard held.status == .live, held.length == object.length else {
+                    throw RuleBroken("\(object.name) is \(held.status)")
+                }
+            } else {
+                guard object.name.session == commit.session else {
+                    throw RuleBroken("\(object.name) is not in the log and not of the session")
+                }
+                new.append(object)
+            }
+        }
+        return new
+    }
+
+    mutating func hold(_ object: ObjectRef, since record: UInt64) {
+        objects[object.name] = Holding(length: object.length, since: record, status: .live, changed: record)
+        index[object.name.digest, default: []].append(object.name)
+    }
+
+    private mutating func holdPages(of listing: Listing, since record: UInt64) {
+        for page in listing.pages where objects[page.name] == nil { hold(page, since: record) }
+    }
+
+    private mutating func change(_ name: ObjectName, to status: Holding.Status, record: UInt64) {
+        objects[name]?.status = status
+        objects[name]?.changed = record
+    }
+
+    /// Everything the manifest leans on is live here.
+    private func cover(_ clear: ClearPart, new: [ObjectName], _ pages: (any PageSource)?) throws {
+        let fresh = Set(new.map { Kept(kind: $0.kind, digest: $0.digest) })
+        func isLive(_ kind: ObjectKind, _ digest: Digest) -> Bool {
+            fresh.contains(Kept(kind: kind, digest: digest))
+                || (index[digest] ?? []).contains { $0.kind == kind && objects[$0]?.status == .live }
+        }
+        for set in clear.sets where !isLive(.set, set) { throw RuleBroken("set \(set) is not live") }
+        for reference in clear.envelopes where !isLive(.envelope, reference.envelope) {
+            throw RuleBroken("envelope \(reference.envelope) is not live")
+        }
+        guard let pages else { return }
+        for root in try roots(of: clear, new: new, pages) {
+            for pack in packs(for: root) where !isLive(.pack, pack) { throw RuleBroken("pack \(pack) is not live") }
+        }
+    }
+
+    private struct Kept: Hashable {
+        var kind: ObjectKind
+        var digest: Digest
+    }
+
+    // MARK: - Forget, condemn, relocate
+
+    private mutating func forget(_ digests: [Digest]) throws {
+        let running = Set(claims.values.compactMap { if case .machine(let snapshot) = $0.scope { snapshot } else { nil } })
+        for digest in digests {
+            guard !running.contains(digest) else { throw RuleBroken("a machine runs on snapshot \(digest)") }
+            guard snapshots[digest] != nil || forgotten.contains(digest) else {
+                throw RuleBroken("snapshot \(digest) is not committed here")
+            }
+        }
+        for digest in digests {
+            snapshots[digest]?.isForgotten = true
+            forgotten.insert(digest)
+        }
+    }
+
+    private mutating func condemn(_ listed: [ObjectRef], record: UInt64, _ pages: (any PageSource)?) throws {
+        let needed = try pages.map { try self.needed($0) } ?? []
+        let going = Set(listed.map(\.name))
+        for name in going {
+            // A second copy of a needed object may go while a live one stays.
+            if needed.contains(name.digest), objects[name] != nil, !isLive(name, leavingOut: going) {
+                throw RuleBroken("\(name) is needed")
+            }
+            if isClaimed(name) { throw RuleBroken("\(name) is claimed by a session") }
+            if name.kind == .page, let held = objects[name], held.since > checkpoint?.state ?? 0 {
+                throw RuleBroken("\(name) is read by records after the last checkpoint")
+            }
+        }
+        for object in listed {
+            if objects[object.name] == nil {
+                // Never committed: its session will not be, whatever it still believes.
+                closedSessions.insert(object.name.session)
+                hold(object, since: record)
+            }
+            change(object.name, to: .condemned, record: record)
+        }
+    }
+
+    /// Whether another copy of the object stays.
+    private func isLive(_ name: ObjectName, leavingOut going: Set<ObjectName>) -> Bool {
+        (index[name.digest] ?? []).contains {
+            $0.kind == name.kind && !going.contains($0) && objects[$0]?.status == .live
+        }
+    }
+
+    /// A session claim holds everything in the log at its record, and everything the session wrote.
+    private func isClaimed(_ name: ObjectName) -> Bool {
+        claims.values.contains { claim in
+            guard case .session(let session) = claim.scope else { return false }
+            if session == name.session { return true }
+            guard let held = objects[name] else { return false }
+            return held.since <= claim.record && held.status != .condemned
+        }
+    }
+
+    private mutating func relocate(
+        _ relocations: [RecordBody.Relocation], counted: UInt64, record: UInt64, _ pages: (any PageSource)?
+    ) throws {
+        var neededLater: Set<Digest> = []
+        for claim in claims.values where claim.record > counted {
+            if case .session = claim.scope { throw RuleBroken("a session claimed what it would leave out") }
+        }
+        if let pages {
+            let claimed = Set(claims.values.filter { $0.record > counted }.compactMap(\.scope.snapshot))
+            for (digest, snapshot) in snapshots where snapshot.record > counted || claimed.contains(digest) {
+                neededLater.formUnion(try needs(of: snapshot, pages))
+            }
+        }
+        for relocation in relocations {
+            let repairs = relocation.objects.allSatisfy { $0.name.digest == relocation.root }
+            guard repairs || !neededLater.contains(relocation.root) else {
+                throw RuleBroken("pack \(relocation.root) is needed since record \(counted)")
+            }
+            guard !relocation.objects.isEmpty || !neededLater.contains(relocation.root) else {
+                throw RuleBroken("pack \(relocation.root) would go")
+            }
+            for object in relocation.objects {
+                guard object.name.kind == .pack, objects[object.name].map({ $0.status == .live }) ?? true,
+                    !closedSessions.contains(object.name.session)
+                else { throw RuleBroken("\(object.name) is no live pack") }
+            }
+        }
+        for relocation in relocations {
+            for name in index[relocation.root] ?? [] where !relocation.objects.contains(where: { $0.name == name }) {
+                change(name, to: .condemned, record: record)
+            }
+            for object in relocation.objects where objects[object.name] == nil { hold(object, since: record) }
+            let repairs = relocation.objects.allSatisfy { $0.name.digest == relocation.root }
+            moved[relocation.root] = repairs ? nil : Moved(record: record, objects: relocation.objects)
+        }
+    }
+
+    private mutating func collect(_ names: [ObjectName]) throws {
+        for name in names where objects[name]?.status != .condemned {
+            throw RuleBroken("\(name) was not condemned")
+        }
+        for name in names where [.set, .manifest, .page].contains(name.kind) {
+            // Readers that start at the last checkpoint must find what later records are judged by.
+            guard let held = objects[name], let mark = checkpoint, mark.state >= held.changed else {
+                throw RuleBroken("\(name) goes only after a checkpoint past its condemnation")
+            }
+        }
+        for name in names {
+            objects[name] = nil
+            index[name.digest]?.removeAll { $0 == name }
+            if index[name.digest]?.isEmpty == true { index[name.digest] = nil }
+            if name.kind == .manifest, snapshots[name.digest]?.isForgotten == true { snapshots[name.digest] = nil }
+        }
+    }
+
+    // MARK: - Claims
+
+    private mutating func add(_ claim: ClaimID, _ scope: RecordBody.ClaimScope, record: UInt64, _ author: Certificate?) throws {
+        guard claims[claim] == nil else { throw RuleBroken("the claim exists already") }
+        if let digest = scope.snapshot {
+            guard let snapshot = snapshots[digest] else { throw RuleBroken("the claimed snapshot is not committed here") }
+            guard !snapshot.isForgotten else { throw RuleBroken("the claimed snapshot is forgotten") }
+        }
+        if case .lean = scope, author != nil { throw RuleBroken("a lean is claimed by the site") }
+        if case .machine = scope, author != nil { throw RuleBroken("a machine's claim is the site's") }
+        claims[claim] = Claim(record: record, owner: author?.author, scope: scope)
+    }
+
+    private mutating func release(_ claim: ClaimID, _ author: Certificate?) throws {
+        guard let held = claims[claim] else { throw RuleBroken("there is no such claim") }
+        guard author == nil || held.owner == author?.author else { throw RuleBroken("the claim is another's") }
+        claims[claim] = nil
+    }
+
+    // MARK: - The root's words
+
+    private mutating func hear(_ statement: Statement) throws {
+        guard statement.repository == repository, statement.verifies(root: charter.root) else {
+            throw RuleBroken("the root did not say so")
+        }
+        switch statement.content {
+        case .charter, .certificate: throw RuleBroken("a statement that changes nothing")
+        case .newGeneration(let generation, let reader):
+            guard generation == newestReader + 1 else { throw RuleBroken("reader generations follow one another") }
+            readers[generation] = reader
+        case .retireGenerations(let below):
+            guard below <= newestReader, below > oldestReader else { throw RuleBroken("nothing to retire") }
+            for snapshot in snapshots.values where !snapshot.isForgotten && snapshot.clear.readerGeneration < below {
+                throw RuleBroken("snapshot \(snapshot.manifest.name.digest) is sealed to a generation before \(below)")
+            }
+            oldestReader = below
+        case .revoke(let authors): revoked.formUnion(authors)
+        case .destroyed:
+            isDestroyed = true
+            for digest in snapshots.keys {
+                snapshots[digest]?.isForgotten = true
+                forgotten.insert(digest)
+            }
+            claims = [:]
+        case .acceptHead(let vault, let number, let hash):
+            guard vault == self.vault else { throw RuleBroken("a head of another vault") }
+            acceptedHeads[number] = hash
+        }
+    }
+}

@@ -1,0 +1,182 @@
+internal import ObjectStore
+package import Platform
+package import Sealing
+
+/// Opens frames of packs: finds a vault that holds the pack, the key of the session that sealed it, and decompresses.
+/// What one vault has damaged comes from the next.
+package final class PackOpener: Sendable {
+    /// A vault that may hold packs, and its log's state for finding them by root.
+    private let vaults: [Repository]
+    private let envelopes: [SessionID: Digest]
+    private let repository: Repository
+    private let cache = Monitor(Cache())
+
+    private struct Cache {
+        var sessions: [SessionID: SessionKey] = [:]
+        var packs: [Digest: PackKeys] = [:]
+        /// What was damaged or missing in a vault, once each.
+        var findings: Set<String> = []
+    }
+
+    package init(_ repository: Repository, envelopes: [SessionID: Digest]) {
+        self.repository = repository
+        self.envelopes = envelopes
+        vaults = [repository] + repository.alternates
+    }
+
+    /// What had to be taken from another vault, or could not be had at all.
+    package var findings: [String] { cache.access { $0.findings.sorted() } }
+
+    // MARK: - Frames
+
+    /// The chunks' bytes of one frame, authenticated and decompressed.
+    /// - Throws: `.damaged` or `.notFound` when no vault has it whole.
+    package func frame(_ root: Digest, _ number: UInt32, offset: UInt32, sealedLength: UInt32) throws(Failure) -> [UInt8] {
+        try inAnyVault(root) { store, name throws(Failure) in
+            let start = UInt64(offset)
+            let sealed = try store.get(try name.key(), range: start..<start + UInt64(sealedLength))
+            return try self.open(sealed[...], root, number, store, name)
+        }
+    }
+
+    /// Several frames that lie one after another in a pack, by one read. A frame that does not open is read by
+    /// itself, from any vault.
+    package func frames(_ root: Digest, _ wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)]) -> [Result<[UInt8], Failure>] {
+        guard let first = wanted.first, let last = wanted.last else { return [] }
+        let start = UInt64(first.offset)
+        let end = UInt64(last.offset) + UInt64(last.sealedLength)
+        let vault = vaults[0]
+        guard wanted.count > 1, let name = vault.log.state.names(of: .pack, root).first, let key = try? name.key(),
+            let bytes = try? vault.store.get(key, range: start..<end)
+        else { return wanted.map { one in Self.result { () throws(Failure) in try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength) } } }
+        return wanted.map { one in
+            let from = Int(UInt64(one.offset) - start)
+            let piece = bytes[from..<from + Int(one.sealedLength)]
+            return Self.result { () throws(Failure) in
+                do throws(Failure) {
+                    return try self.open(piece, root, one.number, vault.store, name)
+                } catch {
+                    return try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength)
+                }
+            }
+        }
+    }
+
+    private static func result<Value>(_ body: () throws(Failure) -> Value) -> Result<Value, Failure> {
+        do throws(Failure) { return .success(try body()) } catch { return .failure(error) }
+    }
+
+    private func open(
+        _ sealed: ArraySlice<UInt8>, _ root: Digest, _ number: UInt32, _ store: any ObjectStore, _ name: ObjectName
+    ) throws(Failure) -> [UInt8] {
+        let keys = try keys(of: root, store, name)
+        let what = "frame \(number) of \(name)"
+        let plain: [UInt8]
+        let outcome = unsafe sealed.withUnsafeBytes { bytes in
+            Self.result { () throws(Failure) in
+                try unsafe AESGCM.open(
+                    bytes, key: keys.frameKey, nonce: UInt64(number), associated: keys.associated(frame: number))
+            }
+        }
+        do throws(Failure) { plain = try outcome.get() } catch {
+            throw Failure(.damaged, "\(what) in \(store.location) is damaged")
+        }
+        return try Self.decompress(plain, what)
+    }
+
+    private static func decompress(_ plain: [UInt8], _ what: String) throws(Failure) -> [UInt8] {
+        let header = FrameCodec.headerByteCount
+        guard plain.count >= header, let codec = FrameCodec(rawValue: plain[0]) else {
+            throw Failure(.damaged, "\(what) has no codec this program knows")
+        }
+        let length = plain[1..<5].reduce(0) { $0 << 8 | Int($1) }
+        guard length <= FrameCodec.largest else { throw Failure(.damaged, "\(what) would be \(length) bytes long") }
+        switch codec {
+        case .stored:
+            guard plain.count == header + length else { throw Failure(.damaged, "\(what) is not as long as it says") }
+            return Array(plain[header...])
+        case .zstd:
+            var problem: Failure?
+            let out = unsafe [UInt8](unsafeUninitializedCapacity: length) { target, count in
+                unsafe plain.withUnsafeBytes { source in
+                    do throws(Failure) {
+                        count = try unsafe ZstdDecompressor().decompress(
+                            UnsafeRawBufferPointer(rebasing: source[header...]),
+                            into: UnsafeMutableRawBufferPointer(
+                                rebasing: UnsafeMutableRawBufferPointer(target)[..<length]))
+                    } catch { problem = error }
+                }
+            }
+            if let problem { throw problem.during(what) }
+            guard out.count == length else { throw Failure(.damaged, "\(what) is not as long as it says") }
+            return out
+        }
+    }
+
+    // MARK: - Tables
+
+    /// What a pack holds, from its own sealed table.
+    package func table(_ root: Digest) throws(Failure) -> PackTable {
+        try inAnyVault(root) { store, name throws(Failure) in
+            let key = try name.key()
+            guard let length = try store.length(of: key), let body = PackLayout.bodyLength(of: length) else {
+                throw Failure(.damaged, "\(name) in \(store.location) has a length that no pack can have")
+            }
+            let footer = try store.get(key, range: body - UInt64(PackLayout.footerByteCount)..<body)
+            let offset = footer[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            let sealedLength = footer[8..<12].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            guard offset >= UInt64(PackLayout.headerByteCount),
+                offset.addingReportingOverflow(sealedLength) == (body - UInt64(PackLayout.footerByteCount), false)
+            else { throw Failure(.damaged, "the footer of \(name) in \(store.location) is damaged") }
+            let keys = try self.keys(of: root, store, name)
+            let plain: [UInt8]
+            do throws(Failure) {
+                plain = try AESGCM.open(
+                    try store.get(key, range: offset..<offset + sealedLength), key: keys.tableKey,
+                    associated: keys.associatedWithTable)
+            } catch where error.code == .damaged {
+                throw Failure(.damaged, "the table of \(name) in \(store.location) is damaged")
+            }
+            return try PackTable(plain, name: name.path)
+        }
+    }
+
+    // MARK: - Where and with which key
+
+    private func inAnyVault<Value>(
+        _ root: Digest, _ body: (any ObjectStore, ObjectName) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        var problem: Failure?
+        for vault in vaults {
+            for name in vault.log.state.names(of: .pack, root) {
+                do throws(Failure) {
+                    return try body(vault.store, name)
+                } catch {
+                    guard error.code == .damaged || error.code == .notFound else { throw error }
+                    cache.access { _ = $0.findings.insert(error.what) }
+                    problem = problem ?? error
+                }
+            }
+        }
+        throw problem ?? Failure(.notFound, "pack \(root) is in no vault at hand")
+    }
+
+    private func keys(of root: Digest, _ store: any ObjectStore, _ name: ObjectName) throws(Failure) -> PackKeys {
+        if let known = cache.access({ $0.packs[root] }) { return known }
+        let bytes = try store.get(try name.key(), range: 0..<UInt64(PackLayout.headerByteCount))
+        let header = try PackHeader(bytes, name: "\(name) in \(store.location)")
+        let keys = try header.open(try session(header.origin, name), name: "\(name) in \(store.location)")
+        cache.access { $0.packs[root] = keys }
+        return keys
+    }
+
+    private func session(_ session: SessionID, _ name: ObjectName) throws(Failure) -> SessionKey {
+        if let known = cache.access({ $0.sessions[session] }) { return known }
+        guard let digest = envelopes[session] else {
+            throw Failure(.damaged, "\(name) names session \(session), of which the snapshot carries no envelope")
+        }
+        let key = try repository.sessionKey(session, envelope: digest)
+        cache.access { $0.sessions[session] = key }
+        return key
+    }
+}

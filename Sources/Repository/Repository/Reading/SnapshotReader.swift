@@ -1,0 +1,243 @@
+internal import ObjectStore
+package import Platform
+package import Sealing
+
+/// Reads chunks of one snapshot, each resolved within the snapshot's sets and verified against its id.
+///
+/// Safe to use from several threads.
+package final class SnapshotReader: Sendable {
+    package let repository: Repository
+    package let snapshot: Snapshot
+    let opener: PackOpener
+    private let secret: WriterSecret
+    private let places: Places
+    private let frames: FrameCache
+
+    /// Where the snapshot's chunks lie: the index's word for packs it covers, the packs' own for the others.
+    private struct Places: Sendable {
+        var index: ChunkIndex
+        var allowed: [Bool]
+        var rebuilt: ChunkIndex
+
+        func find(_ id: ChunkID) -> Place? {
+            if let entry = index.find(id, in: { allowed[Int($0)] }) {
+                return Place(root: index.packs[Int(entry.pack)].root, entry: entry)
+            }
+            if let entry = rebuilt.find(id, in: { _ in true }) {
+                return Place(root: rebuilt.packs[Int(entry.pack)].root, entry: entry)
+            }
+            return nil
+        }
+    }
+
+    struct Place: Sendable {
+        var root: Digest
+        var entry: SegmentEntry
+    }
+
+    /// - Parameter cache: bytes of opened frames kept for reading again.
+    package init(_ repository: Repository, _ snapshot: Snapshot, cache: Int = 64 << 20) throws(Failure) {
+        guard let secret = repository.keys.secret else {
+            throw Failure(.refused, "reading \(repository.store.location) needs its keys")
+        }
+        self.repository = repository
+        self.snapshot = snapshot
+        self.secret = secret
+        frames = FrameCache(budget: cache)
+        let envelopes = Dictionary(
+            snapshot.clear.envelopes.map { ($0.session, $0.envelope) }, uniquingKeysWith: { first, _ in first })
+        opener = PackOpener(repository, envelopes: envelopes)
+        let index = try repository.loadIndex(for: .reading).index
+        var allowed = [Bool](repeating: false, count: index.packs.count)
+        var uncovered: [Digest] = []
+        let state = repository.log.state
+        for set in snapshot.clear.sets {
+            for root in try PackSet(try repository.object(.set, set), expecting: set).roots.flatMap(state.packs(for:)) {
+                if let ordinal = index.ordinal(of: root) { allowed[Int(ordinal)] = true } else { uncovered.append(root) }
+            }
+        }
+        places = Places(index: index, allowed: allowed, rebuilt: Self.rebuild(uncovered, opener))
+    }
+
+    /// Index of packs that no readable segment covers. A pack whose table is gone too is missed when it is needed.
+    private static func rebuild(_ roots: [Digest], _ opener: PackOpener) -> ChunkIndex {
+        let segments = roots.compactMap { root -> Segment? in
+            guard let table = try? opener.table(root) else { return nil }
+            return Segment(
+                packs: [Segment.Pack(root: root, origin: .none)], entries: table.entries(pack: 0))
+        }
+        return ChunkIndex(segments: segments, keeping: { _ in true })
+    }
+
+    /// What had to be taken from another vault, or could not be had.
+    package var findings: [String] { opener.findings }
+
+    // MARK: - One chunk
+
+    /// A chunk's bytes.
+    /// - Throws: `.damaged` when no vault at hand has it whole.
+    package func read(_ id: ChunkID) throws(Failure) -> [UInt8] {
+        let place = try find(id)
+        let key = FrameCache.Key(root: place.root, number: place.entry.frame)
+        let frame: [UInt8]
+        if let kept = frames.get(key) {
+            frame = kept
+        } else {
+            frame = try opener.frame(
+                place.root, place.entry.frame, offset: place.entry.offset, sealedLength: place.entry.sealedLength)
+            frames.put(key, frame)
+        }
+        return Array(try verified(place, frame))
+    }
+
+    func find(_ id: ChunkID) throws(Failure) -> Place {
+        guard let place = places.find(id) else {
+            throw Failure(
+                .damaged, "chunk \(id) is in no pack of snapshot \(snapshot.id)",
+                advice: "Name the other vault with --also.")
+        }
+        return place
+    }
+
+    /// The chunk's part of its frame, if the bytes are the ones the id promises.
+    func verified(_ place: Place, _ frame: [UInt8]) throws(Failure) -> ArraySlice<UInt8> {
+        let start = Int(place.entry.inside)
+        let end = start + Int(place.entry.length)
+        guard end <= frame.count else { throw Failure(.damaged, "chunk \(place.entry.id) lies past its frame") }
+        let chunk = frame[start..<end]
+        let hash = unsafe chunk.withUnsafeBytes { unsafe SHA256.hash($0) }
+        guard secret.chunkID(contentHash: hash) == place.entry.id else {
+            throw Failure(.damaged, "chunk \(place.entry.id) in pack \(place.root) is not what its id promises")
+        }
+        return chunk
+    }
+
+    // MARK: - Many chunks
+
+    /// One chunk wanted by a caller, who knows it by `tag`.
+    package struct Want: Sendable {
+        package var id: ChunkID
+        package var tag: Int
+        package init(id: ChunkID, tag: Int) {
+            self.id = id
+            self.tag = tag
+        }
+    }
+
+    /// Reads chunks in the order in which they lie in packs, several at a time.
+    ///
+    /// `deliver` and `failed` are called from several threads, once for each want between them.
+    /// - Throws: what `deliver` throws.
+    package func fetch(
+        _ wants: [Want], workers: Int = 2, deliver: @Sendable (Int, UnsafeRawBufferPointer) throws -> Void,
+        failed: @Sendable (Int, Failure) -> Void
+    ) throws {
+        var located: [(tag: Int, place: Place)] = []
+        located.reserveCapacity(wants.count)
+        for want in wants {
+            do throws(Failure) {
+                located.append((want.tag, try find(want.id)))
+            } catch { failed(want.tag, error) }
+        }
+        located.sort { ($0.place.root, $0.place.entry.frame) < ($1.place.root, $1.place.entry.frame) }
+        let ordered = located
+        let runs = Self.runs(ordered)
+        let next = Monitor(0)
+        try Workers.concurrently(min(workers, max(runs.count, 1))) { _ in
+            while true {
+                let mine = next.access { next in
+                    defer { next += 1 }
+                    return next
+                }
+                guard mine < runs.count else { return }
+                try unsafe read(ordered[runs[mine]], deliver: deliver, failed: failed)
+            }
+        }
+    }
+
+    private static let longestRun = 4 << 20
+
+    /// Wants whose frames lie in one pack within a few MiB, to be read at once.
+    private static func runs(_ ordered: [(tag: Int, place: Place)]) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        var start = 0
+        for position in ordered.indices.dropFirst() {
+            let first = ordered[start].place, last = ordered[position - 1].place, this = ordered[position].place
+            let isNear =
+                this.root == first.root && this.entry.frame <= last.entry.frame + 1
+                && Int(this.entry.offset) + Int(this.entry.sealedLength) - Int(first.entry.offset) <= longestRun
+            if !isNear {
+                runs.append(start..<position)
+                start = position
+            }
+        }
+        if start < ordered.count { runs.append(start..<ordered.count) }
+        return runs
+    }
+
+    private func read(
+        _ run: ArraySlice<(tag: Int, place: Place)>, deliver: (Int, UnsafeRawBufferPointer) throws -> Void,
+        failed: (Int, Failure) -> Void
+    ) throws {
+        guard let root = run.first?.place.root else { return }
+        var wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)] = []
+        for (_, place) in run where wanted.last?.number != place.entry.frame {
+            wanted.append((place.entry.frame, place.entry.offset, place.entry.sealedLength))
+        }
+        let opened = opener.frames(root, wanted)
+        var at = 0
+        for (tag, place) in run {
+            while wanted[at].number != place.entry.frame { at += 1 }
+            let chunk: ArraySlice<UInt8>
+            do throws(Failure) {
+                chunk = try verified(place, try opened[at].get())
+            } catch {
+                failed(tag, error)
+                continue
+            }
+            try unsafe chunk.withUnsafeBytes { try unsafe deliver(tag, $0) }
+        }
+    }
+}
+
+/// Opened frames, the least recently used of which go when a budget of bytes is spent.
+final class FrameCache: Sendable {
+    struct Key: Hashable, Sendable {
+        var root: Digest
+        var number: UInt32
+    }
+
+    private struct Contents {
+        var frames: [Key: (bytes: [UInt8], used: UInt64)] = [:]
+        var size = 0
+        var tick: UInt64 = 0
+    }
+
+    private let budget: Int
+    private let contents = Monitor(Contents())
+
+    init(budget: Int) { self.budget = budget }
+
+    func get(_ key: Key) -> [UInt8]? {
+        contents.access { contents in
+            contents.tick += 1
+            contents.frames[key]?.used = contents.tick
+            return contents.frames[key]?.bytes
+        }
+    }
+
+    func put(_ key: Key, _ bytes: [UInt8]) {
+        contents.access { contents in
+            guard contents.frames[key] == nil else { return }
+            contents.tick += 1
+            contents.frames[key] = (bytes, contents.tick)
+            contents.size += bytes.count
+            while contents.size > budget, contents.frames.count > 1,
+                let oldest = contents.frames.min(by: { $0.value.used < $1.value.used })
+            {
+                contents.size -= oldest.value.bytes.count
+                contents.frames[oldest.key] = nil
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+internal import ObjectStore
+package import Platform
+package import Sealing
+
+extension Repository {
+    /// The bytes of an object by its digest, from this vault or, when it is damaged here, from another.
+    package func object(_ kind: ObjectKind, _ digest: Digest) throws(Failure) -> [UInt8] {
+        var problem: Failure?
+        for vault in [self] + alternates {
+            do throws(Failure) {
+                return try vault.objects.page(vault.log.state.names(of: kind, digest))
+            } catch {
+                guard error.code == .damaged || error.code == .notFound else { throw error }
+                problem = problem ?? error
+            }
+        }
+        throw problem ?? Failure(.notFound, "\(kind.folder)/\(digest) is in no vault at hand")
+    }
+
+    /// The key of a session, out of its envelope.
+    package func sessionKey(_ session: SessionID, envelope digest: Digest) throws(Failure) -> SessionKey {
+        guard !keys.readers.isEmpty else {
+            throw Failure(
+                .refused, "reading \(store.location) needs a reader key", advice: "Give the repository's passphrase.")
+        }
+        let envelope = try Envelope(try object(.envelope, digest))
+        guard envelope.session == session, envelope.repository == id else {
+            throw Failure(.damaged, "envelope \(digest) is of another session")
+        }
+        guard let reader = keys.readers.first(where: { $0.generation == envelope.generation }) else {
+            throw Failure(.refused, "the keys at hand do not open reader generation \(envelope.generation)")
+        }
+        return SessionKey(session: session, repository: id, dataKey: try envelope.open(reader))
+    }
+
+    /// Opens a committed snapshot: verifies its signature, compares it with the log, opens its sealed part.
+    package func snapshot(_ committed: LogState.Committed) throws(Failure) -> Snapshot {
+        let digest = committed.manifest.name.digest
+        let manifest = try Manifest(try object(.manifest, digest), root: log.state.charter.root, repository: id)
+        guard manifest.clear == committed.clear else {
+            throw Failure(.damaged, "manifest \(digest) is not the one that the log describes")
+        }
+        guard let own = committed.clear.envelopes.first(where: { $0.session == committed.clear.session }) else {
+            throw Failure(.damaged, "manifest \(digest) carries no envelope of its own session")
+        }
+        let key = try sessionKey(own.session, envelope: own.envelope)
+        return Snapshot(committed: committed, part: try manifest.open(key), manifest: manifest)
+    }
+
+    /// Every snapshot that is committed and not forgotten, oldest first by the log, with what is wrong with those
+    /// that cannot be opened.
+    package func snapshots() throws(Failure) -> (snapshots: [Snapshot], damaged: [(id: Digest, problem: Failure)]) {
+        var opened: [Snapshot] = []
+        var damaged: [(Digest, Failure)] = []
+        for (digest, committed) in log.state.snapshots.sorted(by: { $0.value.record < $1.value.record })
+        where !committed.isForgotten {
+            do throws(Failure) {
+                opened.append(try snapshot(committed))
+            } catch where error.code == .damaged || error.code == .notFound { damaged.append((digest, error)) }
+        }
+        return (opened, damaged)
+    }
+
+    /// The snapshot that `text` means: an id, a prefix that only one has, or `latest:NAME`.
+    /// - Throws: `.notFound`; `.usage` when several begin so.
+    package func findSnapshot(_ text: String) throws(Failure) -> Snapshot {
+        if text.hasPrefix("latest:") {
+            let name = String(text.dropFirst("latest:".count))
+            guard let found = try snapshots().snapshots.last(where: { $0.name == name }) else {
+                throw Failure(
+                    .notFound, "no snapshot is named \(name)", advice: "`breakwater repository snapshots` lists them.")
+            }
+            return found
+        }
+        let matching = log.state.snapshots.filter { !$0.value.isForgotten && $0.key.hex.hasPrefix(text.lowercased()) }
+        guard let first = matching.first, !text.isEmpty else {
+            throw Failure(
+                .notFound, "no snapshot's id begins with \(text)",
+                advice: "`breakwater repository snapshots` lists them.")
+        }
+        guard matching.count == 1 else {
+            throw Failure(.usage, "\(matching.count) snapshots' ids begin with \(text)", advice: "Give more digits.")
+        }
+        return try snapshot(first.value)
+    }
+}

@@ -1,0 +1,200 @@
+package import ObjectStore
+package import Platform
+package import Sealing
+
+/// A repository in one vault, open with whatever keys the opener holds.
+///
+/// Everything else hangs on it: `beginBackup` writes, `reader(for:)` reads, `Checker` checks, Replication copies.
+package final class Repository: Sendable {
+    package let store: any ObjectStore
+    package let log: Log
+    package let keys: Keys
+    package let objects: ObjectReader
+    package let surroundings: Surroundings
+    /// Repositories in other vaults from which what is damaged here is taken.
+    package let alternates: [Repository]
+
+    package var id: RepositoryID { log.state.repository }
+    package var vault: VaultID { log.state.vault }
+
+    private init(
+        store: any ObjectStore, log: Log, keys: Keys, objects: ObjectReader, surroundings: Surroundings,
+        alternates: [Repository]
+    ) {
+        self.store = store
+        self.log = log
+        self.keys = keys
+        self.objects = objects
+        self.surroundings = surroundings
+        self.alternates = alternates
+    }
+
+    // MARK: - Opening
+
+    /// How an opener comes by keys.
+    package enum Access: Sendable {
+        /// None: look at the log, check without keys, copy.
+        case keyless
+        case passphrase([UInt8])
+        case granted(Keys)
+    }
+
+    /// - Parameters:
+    ///   - expected: the repository the caller means; nil when the passphrase vouches for it.
+    ///   - site: the vault's site key, when the caller keeps it in its own state.
+    package static func open(
+        _ store: any ObjectStore, _ access: Access, expecting expected: RepositoryID? = nil, site: SigningKey? = nil,
+        heads: any HeadMemory, surroundings: Surroundings, also alternates: [Repository] = []
+    ) throws(Failure) -> Repository {
+        let objects = ObjectReader(store)
+        var keys = Keys.none
+        var expected = expected
+        switch access {
+        case .keyless: break
+        case .granted(let granted): keys = granted
+        case .passphrase(let passphrase):
+            let bundle = try openSlots(store, passphrase: passphrase, also: alternates)
+            guard expected == nil || bundle.repository == expected else {
+                throw Failure(.refused, "the passphrase opens another repository than the one meant")
+            }
+            expected = bundle.repository
+            keys = try Keys(owning: bundle, surroundings: surroundings)
+        }
+        let log = try Log(store, expecting: expected, pages: objects, heads: heads, surroundings: surroundings)
+        let state = log.state
+        if let site { keys.site = site }
+        if keys.site == nil, !keys.readers.isEmpty { keys.site = takeUpSite(state, store, objects, keys.readers) }
+        if let own = keys.site, own.verifying != state.site { keys.site = nil }
+        return Repository(
+            store: store, log: log, keys: keys, objects: objects, surroundings: surroundings, alternates: alternates)
+    }
+
+    /// Tries every slot that the vault holds.
+    private static func openSlots(
+        _ store: any ObjectStore, passphrase: [UInt8], also alternates: [Repository]
+    ) throws(Failure) -> KeyBundle {
+        var tried: Set<Digest> = []
+        var problem: Failure?
+        for store in [store] + alternates.map(\.store) {
+            for name in try slotNames(store) where !tried.contains(name.digest) {
+                do throws(Failure) {
+                    let slot = try Slot(try ObjectReader(store).read(name))
+                    tried.insert(name.digest)
+                    return try slot.unwrap(passphrase: passphrase)
+                } catch { problem = error }
+            }
+        }
+        if tried.isEmpty, problem == nil {
+            guard try store.length(of: try Record.key(0)) != nil else {
+                throw Failure(
+                    .notFound, "there is no repository in \(store.location)",
+                    advice: "Check the path, or make one with `breakwater repository init`.")
+            }
+            throw Failure(
+                .refused, "\(store.location) holds no key slot: its keys were destroyed, or the slots were removed",
+                advice: "Name another vault of the repository with --also.")
+        }
+        throw problem ?? Failure(.refused, "the passphrase opens no key slot", advice: "Check the passphrase file.")
+    }
+
+    package static func slotNames(_ store: any ObjectStore) throws(Failure) -> [ObjectName] {
+        try store.list(prefix: "slots/", after: nil, limit: 1000).compactMap { ObjectName(path: $0.key.text) }
+    }
+
+    private static func takeUpSite(
+        _ state: LogState, _ store: any ObjectStore, _ objects: ObjectReader, _ readers: [ReaderKey]
+    ) -> SigningKey? {
+        let listed = (try? store.list(prefix: "sitekeys/", after: nil, limit: 100)) ?? []
+        for name in listed.compactMap({ ObjectName(path: $0.key.text) }) {
+            guard let bytes = try? objects.read(name), let object = try? SiteKeyObject(bytes), object.vault == state.vault,
+                let key = object.open(readers, repository: state.repository), key.verifying == state.site
+            else { continue }
+            return key
+        }
+        return nil
+    }
+
+    // MARK: - Making
+
+    /// Makes the repository in an empty vault. The genesis comes last: until it stands there is no repository.
+    ///
+    /// The slots are written twice, under two names: they are the one thing without which the rest is noise.
+    /// - Parameter vault: its name in the log where a coordinator has chosen one; never the name of another vault.
+    /// - Throws: `.exists` when the vault holds a repository already.
+    package static func create(
+        in store: any ObjectStore, charter: Statement, slots: [[UInt8]], site: SigningKey, vault chosen: VaultID? = nil,
+        surroundings: Surroundings
+    ) throws(Failure) -> VaultID {
+        guard case .charter(let content) = charter.content, charter.verifies(root: content.root) else {
+            throw Failure(.refused, "the charter is not signed by its root")
+        }
+        guard try store.length(of: try Record.key(0)) == nil else {
+            throw Failure(.exists, "\(store.location) holds a repository already", advice: "Nothing was changed.")
+        }
+        let vault = chosen ?? .random(surroundings)
+        for _ in 0..<2 {
+            let session = SessionID.random(surroundings)
+            for slot in slots {
+                try put(slot, as: .slot, session: session, store)
+            }
+        }
+        let sealed = try SiteKeyObject(site, repository: content.repository, vault: vault, reader: content.reader)
+        try put(sealed.bytes, as: .siteKey, session: .random(surroundings), store)
+        let genesis = try Record(
+            repository: content.repository, vault: vault, number: 0, previous: .zero, checkpoint: 0, author: .site,
+            body: .genesis(charter: charter, site: site.verifying), key: site)
+        try unsafe store.put(try Record.key(0), Record.object(genesis.bytes).span.bytes, use: .log)
+        return vault
+    }
+
+    @discardableResult
+    package static func put(
+        _ bytes: [UInt8], as kind: ObjectKind, session: SessionID, _ store: any ObjectStore
+    ) throws(Failure) -> ObjectRef {
+        let name = ObjectName(kind: kind, digest: SHA256.hash(bytes), session: session)
+        try store.putSettled(try name.key(), bytes, use: kind == .slot || kind == .siteKey ? .log : .data)
+        return ObjectRef(name: name, length: UInt64(bytes.count))
+    }
+
+    // MARK: - Appending
+
+    /// Appends as the vault's site.
+    @discardableResult
+    package func appendAsSite(_ body: (LogState) throws -> RecordBody) throws -> LogState {
+        guard let site = keys.site else {
+            throw Failure(
+                .refused, "the site key of \(store.location) is not at hand",
+                advice: "Run this where the vault was made, or with the repository's passphrase.")
+        }
+        return try log.append(as: .site, site, body)
+    }
+
+    /// Appends as the author this opener is certified to be.
+    @discardableResult
+    package func appendAsAuthor(_ body: (LogState) throws -> RecordBody) throws -> LogState {
+        guard let author = keys.author else {
+            throw Failure(.refused, "this opener of \(store.location) has no certificate to write with")
+        }
+        return try log.append(as: .certified(author.certificate), author.key, body)
+    }
+}
+
+extension ObjectStore {
+    /// Puts bytes whose name says what they are: that the name is taken, or the outcome unknown, is settled by reading
+    /// and comparing.
+    package func putSettled(_ key: StoreKey, _ bytes: [UInt8], use: StoreUse) throws(Failure) {
+        for _ in 0..<20 {
+            do throws(Failure) {
+                try unsafe put(key, bytes.span.bytes, use: use)
+                return
+            } catch where error.code == .exists || error.code == .unknownOutcome {
+                guard let length = try length(of: key) else { continue }
+                guard length == UInt64(bytes.count), try get(key, range: 0..<length) == bytes else {
+                    throw Failure(.damaged, "\(key) in \(location) is there with other bytes than its own")
+                }
+                return
+            }
+        }
+        throw Failure(.unreachable, "whether \(key) was put could not be settled")
+    }
+}

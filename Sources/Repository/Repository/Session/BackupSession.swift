@@ -1,0 +1,274 @@
+package import Chunking
+internal import Glibc
+internal import ObjectStore
+package import Platform
+package import Sealing
+
+/// One run that writes snapshots of one desktop into a repository.
+///
+/// Order of durability: envelope, packs, segments, sets, manifest, log. Until the log's record stands nothing of the
+/// session is visible, and a crash leaves objects that a collector finds by their session's name.
+///
+/// `store` and the content writers are called by one thread at a time; compressing, sealing and putting run on others.
+package final class BackupSession {
+    package struct Counters: Sendable, Equatable {
+        /// Bytes handed to `store`.
+        package var bytes: UInt64 = 0
+        /// Of these, bytes that the repository did not hold.
+        package var newBytes: UInt64 = 0
+        package var chunks: UInt64 = 0
+        package var newChunks: UInt64 = 0
+    }
+
+    package let id: SessionID
+    package let scanner: BoundaryScanner
+    package private(set) var counters = Counters()
+
+    private let repository: Repository
+    private let secret: WriterSecret
+    private let author: Keys.Author
+    private let key: SessionKey
+    private let envelope: ObjectRef
+    private let readerGeneration: UInt32
+    private let packs: PackWriter
+    private let limits: PackWriter.Limits
+    private let index: ChunkIndex
+    /// Packs of the index that hold something the snapshot refers to.
+    private var usedPacks: Set<UInt32> = []
+    private var fresh: Set<ChunkID> = []
+    private var groups: [ChunkKind: PackWriter.Group] = [:]
+    private var spareBuffer: [UInt8]?
+    private let claim: ClaimID
+
+    /// How a session is set up.
+    package struct Options: Sendable {
+        /// Threads that compress and seal.
+        package var workers = 2
+        /// zstd's level.
+        package var level = 3
+        /// A pack is closed when it holds this many bytes.
+        package var packBytes = 16 << 20
+        package init() {}
+    }
+
+    init(_ repository: Repository, options: Options) throws {
+        guard let secret = repository.keys.secret, let author = repository.keys.author else {
+            throw Failure(.refused, "a backup needs the writer's keys of \(repository.store.location)")
+        }
+        self.repository = repository
+        self.secret = secret
+        self.author = author
+        let surroundings = repository.surroundings
+        let session = SessionID.random(surroundings)
+        id = session
+        let claim = ClaimID.random(surroundings)
+        self.claim = claim
+        let state = try repository.appendAsAuthor { _ in .claim(claim, .session(session)) }
+        guard let reader = state.readers[state.newestReader] else {
+            throw Failure(.damaged, "the log names no reader key")
+        }
+        let dataKey = surroundings.random(32)
+        key = SessionKey(session: session, repository: repository.id, dataKey: dataKey)
+        readerGeneration = state.newestReader
+        let sealed = try Envelope.seal(
+            dataKey: dataKey, repository: repository.id, session: session, generation: readerGeneration, reader: reader,
+            writer: author.key.verifying)
+        envelope = try Repository.put(sealed.bytes, as: .envelope, session: session, repository.store)
+        let cut = state.charter.cut
+        scanner = BoundaryScanner(
+            key: secret.boundaryKey,
+            parameters: CutParameters(
+                minimum: Int(cut.minimum), average: Int(cut.average), maximum: Int(cut.maximum)))
+        var limits = PackWriter.Limits()
+        limits.packBytes = options.packBytes
+        self.limits = limits
+        packs = PackWriter(
+            store: repository.store, session: session, key: key, limits: limits, level: options.level,
+            workers: options.workers, surroundings: surroundings)
+        index = try repository.loadIndex(for: .writing).index
+    }
+
+    // MARK: - Chunks
+
+    /// Stores a chunk unless the repository holds it, and names it. All zeros are a hole.
+    package func store(_ bytes: UnsafeRawBufferPointer, _ kind: ChunkKind) throws -> ChunkID {
+        precondition(bytes.count <= Charter.largestChunk)
+        counters.bytes += UInt64(bytes.count)
+        counters.chunks += 1
+        if kind == .data, unsafe Self.isZero(bytes) { return .hole }
+        let id = secret.chunkID(contentHash: unsafe SHA256.hash(bytes))
+        if fresh.contains(id) { return id }
+        if let known = index.find(id, in: { _ in true }) {
+            usedPacks.insert(known.pack)
+            return id
+        }
+        fresh.insert(id)
+        counters.newBytes += UInt64(bytes.count)
+        counters.newChunks += 1
+        try unsafe add(bytes, id, kind)
+        return id
+    }
+
+    private func add(_ bytes: UnsafeRawBufferPointer, _ id: ChunkID, _ kind: ChunkKind) throws {
+        if let open = groups[kind], open.bytes.count + bytes.count > limits.groupBytes { try flush(kind) }
+        var group = groups.removeValue(forKey: kind) ?? PackWriter.Group(kind: kind, bytes: [], chunks: [])
+        if group.bytes.isEmpty { group.bytes.reserveCapacity(limits.groupBytes) }
+        unsafe group.bytes.append(contentsOf: bytes)
+        group.chunks.append(ChunkRef(id: id, length: UInt64(bytes.count)))
+        let isFull = group.bytes.count >= limits.groupBytes / 2 || group.chunks.count >= limits.groupChunks
+        groups[kind] = group
+        if isFull { try flush(kind) }
+    }
+
+    private func flush(_ kind: ChunkKind) throws {
+        guard let group = groups.removeValue(forKey: kind) else { return }
+        try packs.submit(group)
+    }
+
+    static func isZero(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let first = unsafe bytes.first, first == 0 else { return unsafe bytes.isEmpty }
+        // Every byte equals the one before it, and the first is zero.
+        return unsafe isSame(bytes)
+    }
+
+    // MARK: - Content
+
+    /// For the bytes of a file, a directory or a document.
+    package func makeContentWriter(_ kind: ChunkKind) -> ContentWriter {
+        defer { spareBuffer = nil }
+        return ContentWriter(self, kind, buffer: kind == .data ? spareBuffer : nil)
+    }
+
+    func recycle(_ buffer: [UInt8]) { spareBuffer = buffer }
+
+    // MARK: - Commit
+
+    /// Sealed bytes put so far.
+    package var storedBytes: UInt64 { packs.storedBytes }
+
+    /// What the caller says of the snapshot.
+    package struct Draft: Sendable {
+        package var name: String
+        package var time: Timestamp
+        package var host: String
+        package var streams: [SealedPart.Stream]
+        package var incomplete: UInt64
+        package var generation: UInt64?
+        package var consistency: ClearPart.Consistency
+
+        package init(
+            name: String, time: Timestamp, host: String, streams: [SealedPart.Stream], incomplete: UInt64 = 0,
+            generation: UInt64? = nil, consistency: ClearPart.Consistency = .crash
+        ) {
+            self.name = name
+            self.time = time
+            self.host = host
+            self.streams = streams
+            self.incomplete = incomplete
+            self.generation = generation
+            self.consistency = consistency
+        }
+    }
+
+    /// Makes what was stored a snapshot.
+    /// - Throws: `.refused` when the log's rules forbid it, for example because the session's claim was released and
+    ///   what it leans on was collected: then the backup is run again.
+    package func commit(_ draft: Draft) throws -> Snapshot {
+        for kind in ChunkKind.allCases { try flush(kind) }
+        let finished = try packs.finish()
+        var objects = [envelope] + finished.map(\.object)
+        objects += try putSegments(finished)
+        let reused = usedPacks.map { index.packs[Int($0)] }
+        let sets = try putSets(Set(reused.map(\.root)).union(finished.map(\.object.name.digest)))
+        objects += sets.new
+        let part = SealedPart(
+            name: draft.name, time: draft.time, host: draft.host, streams: draft.streams,
+            storedBytes: packs.storedBytes, incomplete: draft.incomplete)
+        let envelopes = try envelopes(reused)
+        let desktop = secret.desktop(named: draft.name)
+        var committed: Manifest?
+        let after = try repository.appendAsAuthor { state in
+            let last = state.newest[desktop]
+            let clear = ClearPart(
+                repository: repository.id, desktop: desktop, generation: draft.generation ?? last?.generation ?? 1,
+                sequence: (last?.sequence ?? 0) + 1, previous: last?.manifest, consistency: draft.consistency,
+                readerGeneration: readerGeneration, streams: draft.streams.map(\.kind), sets: sets.all, leans: [],
+                envelopes: envelopes, session: id, salt: repository.surroundings.random(32))
+            let manifest = try Manifest(
+                clear: clear, sealedPart: part, key: key, author: author.key, certificate: author.certificate)
+            let reference = try Repository.put(manifest.bytes, as: .manifest, session: id, repository.store)
+            committed = manifest
+            return .commit(
+                RecordBody.Commit(
+                    origin: .native, session: id, manifest: reference, clear: manifest.clear.bytes,
+                    objects: try repository.listing(objects, session: id)))
+        }
+        guard let committed, let held = after.snapshots[SHA256.hash(committed.bytes)] else {
+            throw Failure(.failed, "the commit is not in the log after it was appended")
+        }
+        return Snapshot(committed: held, part: part, manifest: committed)
+    }
+
+    private func putSegments(_ finished: [PackWriter.Finished]) throws(Failure) -> [ObjectRef] {
+        var references: [ObjectRef] = []
+        var packs: [Segment.Pack] = []
+        var entries: [SegmentEntry] = []
+        func put() throws(Failure) {
+            guard !entries.isEmpty else { return }
+            entries.sort { ($0.id, $0.pack) < ($1.id, $1.pack) }
+            let segment = try Segment(packs: packs, entries: entries).seal(
+                secret, repository: repository.id, salt: repository.surroundings.random(32))
+            references.append(try Repository.put(segment, as: .segment, session: id, repository.store))
+            (packs, entries) = ([], [])
+        }
+        for pack in finished {
+            let own = pack.table.entries(pack: UInt32(packs.count))
+            if entries.count + own.count > Segment.mostEntries { try put() }
+            entries += packs.isEmpty ? pack.table.entries(pack: 0) : own
+            packs.append(Segment.Pack(root: pack.object.name.digest, origin: id))
+        }
+        try put()
+        return references
+    }
+
+    private func putSets(_ roots: Set<Digest>) throws(Failure) -> (all: [Digest], new: [ObjectRef]) {
+        let state = repository.log.state
+        var all: [Digest] = []
+        var new: [ObjectRef] = []
+        for page in PackSet.pages(of: roots) {
+            let bytes = page.bytes
+            let digest = SHA256.hash(bytes)
+            all.append(digest)
+            let isLive = state.names(of: .set, digest).contains { state.objects[$0]?.status == .live }
+            if !isLive { new.append(try Repository.put(bytes, as: .set, session: id, repository.store)) }
+        }
+        return (all, new)
+    }
+
+    /// Envelopes of this session and of every session whose packs are used.
+    private func envelopes(_ reused: [Segment.Pack]) throws(Failure) -> [ClearPart.SessionEnvelope] {
+        let known = repository.log.state.envelopes
+        var needed = [id: envelope.name.digest]
+        for pack in reused {
+            guard let envelope = known[pack.origin] else {
+                throw Failure(.failed, "pack \(pack.root) is used, and no envelope of its session is in the log")
+            }
+            needed[pack.origin] = envelope
+        }
+        return needed.map { ClearPart.SessionEnvelope(session: $0.key, envelope: $0.value) }.sorted()
+    }
+
+    /// Gives the session up: nothing of it becomes visible. What it put is left for a collector, which need not wait
+    /// for the session any more.
+    package func abandon() throws {
+        defer { packs.stop() }
+        let claim = claim
+        guard try repository.log.refresh().claims[claim] != nil else { return }
+        try repository.appendAsAuthor { _ in .release(claim) }
+    }
+}
+
+private func isSame(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    guard let base = bytes.baseAddress, bytes.count > 1 else { return true }
+    return unsafe memcmp(base, base + 1, bytes.count - 1) == 0
+}

@@ -1,0 +1,67 @@
+package import Platform
+internal import Sealing
+
+/// Builds the radix tree of a disk from its blocks, given in ascending order. What is not given is zeros.
+package struct DiskWriter: ~Copyable {
+    private let session: BackupSession
+    private let size: UInt64
+    private let levels: UInt8
+    /// For each level from the lowest: the number of the node that is open, and its ids.
+    private var open: [(number: UInt64, ids: [ChunkID])]
+    private var lastBlock: UInt64?
+    /// Bytes of blocks that were not zero.
+    package private(set) var dataBytes: UInt64 = 0
+
+    package init(_ session: BackupSession, size: UInt64) throws(Failure) {
+        guard size <= DiskRef.largest else { throw Failure(.refused, "a disk of \(size) bytes is too large") }
+        self.session = session
+        self.size = size
+        let blocks = (size + UInt64(DiskRef.blockSize) - 1) / UInt64(DiskRef.blockSize)
+        levels = DiskRef.levels(for: blocks)
+        open = (0..<levels).map { _ in (0, Self.zeros) }
+    }
+
+    private static let zeros = [ChunkID](repeating: .hole, count: DiskRef.fanOut)
+
+    /// Stores a block: 64 KiB, or fewer bytes for the disk's last.
+    package mutating func put(_ block: UInt64, _ bytes: UnsafeRawBufferPointer) throws {
+        precondition(lastBlock.map { $0 < block } ?? true, "blocks come in ascending order")
+        precondition(block * UInt64(DiskRef.blockSize) + UInt64(bytes.count) <= size)
+        lastBlock = block
+        let id = try unsafe session.store(bytes, .data)
+        guard id != .hole else { return }
+        dataBytes += UInt64(bytes.count)
+        try set(block, id, level: 0)
+    }
+
+    package consuming func finish() throws -> DiskRef {
+        for level in 0..<Int(levels) - 1 { try close(level) }
+        let root = try store(open[Int(levels) - 1].ids)
+        return DiskRef(size: size, levels: levels, root: root)
+    }
+
+    private mutating func set(_ index: UInt64, _ id: ChunkID, level: Int) throws {
+        let node = index / UInt64(DiskRef.fanOut)
+        if open[level].number != node {
+            try close(level)
+            open[level].number = node
+        }
+        open[level].ids[Int(index % UInt64(DiskRef.fanOut))] = id
+    }
+
+    /// Stores the open node of a level and enters it a level up.
+    private mutating func close(_ level: Int) throws {
+        let (number, ids) = open[level]
+        open[level].ids = Self.zeros
+        let id = try store(ids)
+        if id != .hole { try set(number, id, level: level + 1) }
+    }
+
+    private func store(_ ids: [ChunkID]) throws -> ChunkID {
+        guard ids.contains(where: { $0 != .hole }) else { return .hole }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(DiskRef.nodeByteCount)
+        for id in ids { id.digest.append(to: &bytes) }
+        return try unsafe bytes.withUnsafeBytes { try unsafe session.store($0, .tree) }
+    }
+}

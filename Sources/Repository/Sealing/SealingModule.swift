@@ -1,1 +1,0 @@
-// Keys, identities, envelopes, authenticated encryption and content ids.

@@ -1,0 +1,49 @@
+import ObjectStore
+import Platform
+import Repository
+import Sealing
+import Support
+
+/// A repository in a strict store in memory, from one seed.
+final class Estate {
+    let store: any ObjectStore
+    let surroundings: Surroundings
+    let bundle: KeyBundle
+    let passphrase = Array("correct horse".utf8)
+
+    init(seed: UInt64, store: any ObjectStore = StrictStore()) throws {
+        self.store = store
+        surroundings = .seeded(seed)
+        bundle = try KeyBundle.make(surroundings: surroundings)
+        let slot = try Slot.wrap(bundle, passphrase: passphrase, cost: .light, surroundings: surroundings)
+        _ = try Repository.create(
+            in: store, charter: bundle.charter, slots: [slot.bytes], site: try SigningKey(random: surroundings),
+            surroundings: surroundings)
+    }
+
+    func open(also alternates: [Repository] = []) throws -> Repository {
+        try Repository.open(
+            store, .passphrase(passphrase), heads: NoHeadMemory(), surroundings: surroundings, also: alternates)
+    }
+
+    func bytes(_ count: Int) -> [UInt8] { surroundings.random(count) }
+
+    func backUp(_ content: [UInt8], name: String) throws -> Snapshot {
+        let session = try open().beginBackup()
+        var writer = session.makeContentWriter(.tree)
+        try writer.append(content)
+        let reference = try writer.finish()
+        return try session.commit(
+            .init(
+                name: name, time: Timestamp(seconds: 1), host: "",
+                streams: [.init(label: "", content: .machine(reference), bytes: reference.length, files: 0)]))
+    }
+
+    func content(of snapshot: Snapshot, in repository: Repository? = nil) throws -> [UInt8] {
+        let reader = try SnapshotReader(try repository ?? open(), snapshot)
+        guard case .machine(let reference) = snapshot.part.streams[0].content else { throw Failure(.failed, "no document") }
+        var read: [UInt8] = []
+        try reader.forEachChunk(of: reference) { chunk, _ in read += try reader.read(chunk.id) }
+        return read
+    }
+}
