@@ -54,9 +54,9 @@ final class RestoreTarget: Sendable {
     /// Makes a directory, closed to others until the end. Nil when it cannot be had; true when it was made here.
     func makeDirectory(_ visit: SnapshotWalk.Visit) -> Bool? {
         do throws(Failure) {
-            let parent = try shelf.directory(visit.parent).directory
-            if try parent.makeDirectory(visit.entry.name, mode: 0o700) { return true }
-            guard try parent.status(of: visit.entry.name)?.kind == .directory else {
+            let parent = try shelf.directory(visit.parent)
+            if try parent.directory.makeDirectory(visit.entry.name, mode: 0o700) { return true }
+            guard try parent.directory.status(of: visit.entry.name)?.kind == .directory else {
                 throw Failure(.exists, "something that is no directory stands there", advice: "It was left as it is")
             }
             return false
@@ -82,23 +82,23 @@ final class RestoreTarget: Sendable {
     func makeOther(_ visit: SnapshotWalk.Visit) -> Bool {
         let entry = visit.entry
         do throws(Failure) {
-            let parent = try shelf.directory(visit.parent).directory
+            let parent = try shelf.directory(visit.parent)
             let name = temporaryName()
             switch entry.kind {
-            case .symbolicLink: try parent.makeSymbolicLink(name, to: entry.target)
-            case .fifo: try parent.makeNode(name, .fifo, device: 0)
-            case .socket: try parent.makeNode(name, .socket, device: 0)
-            case .blockDevice: try parent.makeNode(name, .blockDevice, device: entry.device)
-            case .characterDevice: try parent.makeNode(name, .characterDevice, device: entry.device)
+            case .symbolicLink: try parent.directory.makeSymbolicLink(name, to: entry.target)
+            case .fifo: try parent.directory.makeNode(name, .fifo, device: 0)
+            case .socket: try parent.directory.makeNode(name, .socket, device: 0)
+            case .blockDevice: try parent.directory.makeNode(name, .blockDevice, device: entry.device)
+            case .characterDevice: try parent.directory.makeNode(name, .characterDevice, device: entry.device)
             case .file, .directory: return false
             }
             do throws(Failure) {
-                let number = try parent.openBeneath(name, flags: Directory.locating | O_NOFOLLOW)
+                let number = try parent.directory.openBeneath(name, flags: Directory.locating | O_NOFOLLOW)
                 defer { close(number) }
                 metadata.apply(entry, to: number, located: true, path: visit.description)
-                try publish(name, as: entry.name, in: parent)
+                try publish(name, as: entry.name, in: parent.directory)
             } catch {
-                _ = try? parent.remove(name)
+                _ = try? parent.directory.remove(name)
                 throw error
             }
             report.withLock { $0.others += 1 }
@@ -113,18 +113,18 @@ final class RestoreTarget: Sendable {
     func makeLink(_ visit: SnapshotWalk.Visit, to first: [UInt8]) {
         do throws(Failure) {
             let slash = first.lastIndex(of: UInt8(ascii: "/"))
-            let source = try shelf.directory(slash.map { Array(first[..<$0]) } ?? []).directory
-            let parent = try shelf.directory(visit.parent).directory
+            let source = try shelf.directory(slash.map { Array(first[..<$0]) } ?? [])
+            let parent = try shelf.directory(visit.parent)
             let name = temporaryName()
-            try source.link(slash.map { Array(first[($0 + 1)...]) } ?? first, to: parent, as: name)
+            try source.directory.link(slash.map { Array(first[($0 + 1)...]) } ?? first, to: parent.directory, as: name)
             do throws(Failure) {
-                try publish(name, as: visit.entry.name, in: parent)
+                try publish(name, as: visit.entry.name, in: parent.directory)
             } catch {
-                _ = try? parent.remove(name)
+                _ = try? parent.directory.remove(name)
                 throw error
             }
             // Renaming a link onto another name of its own file does nothing and leaves both.
-            _ = try parent.remove(name)
+            _ = try parent.directory.remove(name)
             report.withLock { report in
                 if visit.entry.kind == .file { report.files += 1 } else { report.others += 1 }
             }
