@@ -76,7 +76,7 @@ let floors: [Floor] = [
     Floor(
         name: "Storage",
         modules: [
-            Module(name: "ObjectStore", imports: ["Platform"], testImports: ["Conformance"])
+            Module(name: "ObjectStore", imports: ["Platform"], testImports: ["Conformance", "Support"])
         ]),
     Floor(
         name: "Repository",
@@ -94,7 +94,7 @@ let floors: [Floor] = [
                 name: "Capture", imports: ["Platform", "Chunking", "Repository"],
                 testImports: ["Restore", "ObjectStore", "Sealing", "Support"]),
             Module(
-                name: "Restore", imports: ["Platform", "ObjectStore", "Repository"],
+                name: "Restore", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
                 testImports: ["Capture", "Sealing", "Support"]),
             Module(
                 name: "Replication", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],

@@ -64,7 +64,8 @@ private func readAfterWrite(store: any ObjectStore, other: any ObjectStore) thro
         try hold(other.get(name, atMost: 5000) == bytes, "\(name) does not read back")
         let listed = try other.list(prefix: "a/", after: nil, limit: 100)
         try hold(
-            listed.contains(StoredObject(key: name, length: UInt64(bytes.count))), "\(name) is not listed after its put")
+            listed.contains(StoredObject(key: name, length: UInt64(bytes.count))), "\(name) is not listed after its put"
+        )
     }
 }
 
@@ -114,7 +115,8 @@ private func deleting(store: any ObjectStore, other: any ObjectStore) throws {
 private func listing(store: any ObjectStore, other: any ObjectStore) throws {
     // No key is the directory of another: a store of files cannot hold both.
     let names = [
-        "a-b", "a.b", "a/a", "a/b.c", "a/b/c", "a0", "ab/c", "b/a-/c", "b/a.d", "b/a/d", "log/1", "log/10", "log/2", "zz",
+        "a-b", "a.b", "a/a", "a/b.c", "a/b/c", "a0", "ab/c", "b/a-/c", "b/a.d", "b/a/d", "log/1", "log/10", "log/2",
+        "zz",
     ]
     for name in names.reversed() { try store.put(key(name), Array(name.utf8), use: .data) }
     let ordered = try names.map(key).sorted()
@@ -158,7 +160,9 @@ private func sizes(store: any ObjectStore, other: any ObjectStore) throws {
 }
 
 private func alike(store: any ObjectStore, other: any ObjectStore) throws {
-    let names = ["x/a_b", "x/a-b", "x/a.b", "x/ab", "x/a..b", "x/a.", "x/0", "x/00", String(repeating: "k/", count: 200) + "k"]
+    let names = [
+        "x/a_b", "x/a-b", "x/a.b", "x/ab", "x/a..b", "x/a.", "x/0", "x/00", String(repeating: "k/", count: 200) + "k",
+    ]
     for (index, name) in names.enumerated() { try store.put(key(name), [UInt8(index)], use: .data) }
     for (index, name) in names.enumerated() {
         try hold(other.get(key(name), range: 0..<1) == [UInt8(index)], "\(name) holds the bytes of another")

@@ -4,11 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 int linux_open_beneath_by_walking(int dir, const char *path, int flags, unsigned int mode) {
@@ -42,6 +45,8 @@ int linux_open_beneath_by_walking(int dir, const char *path, int flags, unsigned
 }
 
 int linux_open_beneath(int dir, const char *path, int flags, unsigned int mode) {
+    // The kernel takes no longer path in one piece.
+    if (strlen(path) >= PATH_MAX) return linux_open_beneath_by_walking(dir, path, flags, mode);
 #ifdef SYS_openat2
     struct open_how how;
     memset(&how, 0, sizeof how);
@@ -65,3 +70,35 @@ long linux_list(int dir, void *buffer, unsigned long size) { return getdents64(d
 int linux_rename_new(int from, const char *old, int to, const char *name) {
     return renameat2(from, old, to, name, RENAME_NOREPLACE);
 }
+
+static const char *place(int file, char buffer[32]) {
+    snprintf(buffer, 32, "/proc/self/fd/%d", file);
+    return buffer;
+}
+
+long linux_list_attributes(int file, int located, char *buffer, unsigned long size) {
+    char path[32];
+    return located ? listxattr(place(file, path), buffer, size) : flistxattr(file, buffer, size);
+}
+
+long linux_get_attribute(int file, int located, const char *name, void *buffer, unsigned long size) {
+    char path[32];
+    return located ? getxattr(place(file, path), name, buffer, size) : fgetxattr(file, name, buffer, size);
+}
+
+int linux_set_attribute(int file, int located, const char *name, const void *value, unsigned long size) {
+    char path[32];
+    return located ? setxattr(place(file, path), name, value, size, 0) : fsetxattr(file, name, value, size, 0);
+}
+
+int linux_remove_attribute(int file, int located, const char *name) {
+    char path[32];
+    return located ? removexattr(place(file, path), name) : fremovexattr(file, name);
+}
+
+long linux_file_system_type(int file) {
+    struct statfs status;
+    return fstatfs(file, &status) == 0 ? (long)status.f_type : -1;
+}
+
+int linux_sync_file_system(int file) { return syncfs(file); }

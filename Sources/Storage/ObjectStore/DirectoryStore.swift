@@ -65,15 +65,7 @@ package final class DirectoryStore: ObjectStore {
     }
 
     /// Makes the directory of a vault, with the directories above it that lack. One that stands is left as it is.
-    package static func makeRoot(at path: String) throws(Failure) {
-        let components = path.utf8.split(separator: UInt8(ascii: "/"))
-        var at = path.utf8.first == UInt8(ascii: "/") ? "/" : "."
-        for component in components {
-            let parent = try Directory(at: at)
-            if try parent.makeDirectory(Array(component), mode: 0o700) { try parent.synchronize() }
-            at += "/" + String(decoding: component, as: UTF8.self)
-        }
-    }
+    package static func makeRoot(at path: String) throws(Failure) { try Directory.make(at: Array(path.utf8)) }
 
     /// 64 MiB or one hundredth of the disk, whichever is more; on a small disk no more than an eighth of it.
     static func defaultReserve(total: UInt64) -> UInt64 {
@@ -99,7 +91,8 @@ package final class DirectoryStore: ObjectStore {
         guard let length = try length(of: file, key) else { throw absent(key) }
         guard range.upperBound <= length else {
             throw Failure(
-                .damaged, "\(key) in \(location) ends at byte \(length), before byte \(range.upperBound) that was asked for",
+                .damaged,
+                "\(key) in \(location) ends at byte \(length), before byte \(range.upperBound) that was asked for",
                 advice: "The object was cut short; take it from another copy of the vault")
         }
         let count = Int(range.upperBound - range.lowerBound)

@@ -91,7 +91,9 @@ package struct StoreKey: Hashable, Comparable, Sendable, CustomStringConvertible
         self.text = text
     }
 
-    package static func < (left: StoreKey, right: StoreKey) -> Bool { left.text.utf8.lexicographicallyPrecedes(right.text.utf8) }
+    package static func < (left: StoreKey, right: StoreKey) -> Bool {
+        left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
+    }
     package var description: String { text }
 }
 

@@ -19,4 +19,17 @@ long linux_list(int dir, void *buffer, unsigned long size);
 // renameat2(2) with RENAME_NOREPLACE.
 int linux_rename_new(int from, const char *old, int to, const char *name);
 
+// Extended attributes, as listxattr(2), getxattr(2), setxattr(2) and removexattr(2). `located` says that `file` was
+// opened with O_PATH, as a symbolic link, a socket or a device is: it is then reached through /proc/self/fd.
+long linux_list_attributes(int file, int located, char *buffer, unsigned long size);
+long linux_get_attribute(int file, int located, const char *name, void *buffer, unsigned long size);
+int linux_set_attribute(int file, int located, const char *name, const void *value, unsigned long size);
+int linux_remove_attribute(int file, int located, const char *name);
+
+// The magic number of the file system that `file` lies on, fstatfs(2); -1 with errno.
+long linux_file_system_type(int file);
+
+// syncfs(2): everything on the file system of `file` is made durable.
+int linux_sync_file_system(int file);
+
 #endif

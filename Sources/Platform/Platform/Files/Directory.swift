@@ -11,6 +11,9 @@ package struct Directory: ~Copyable, Sendable {
     /// O_PATH, which glibc keeps from Swift: a descriptor that locates a file without opening it.
     package static let locating: Int32 = 0o10000000
 
+    /// O_NOATIME, likewise: reading leaves the time of last access alone. For the owner of a file and root only.
+    package static let withoutAccessTime: Int32 = 0o1000000
+
     /// The descriptor itself, for calls that are not wrapped here; closed by `Directory`.
     package let number: Int32
     /// What errors call it.
@@ -32,6 +35,24 @@ package struct Directory: ~Copyable, Sendable {
     package init(at path: String) throws(Failure) { try self.init(at: Array(path.utf8)) }
 
     deinit { close(number) }
+
+    /// Makes a directory at a path given by a person, with the directories above it that lack, each for its owner
+    /// alone. What stands is left as it is.
+    package static func make(at path: [UInt8]) throws(Failure) {
+        var at = path.first == UInt8(ascii: "/") ? [UInt8(ascii: "/")] : [UInt8(ascii: ".")]
+        for component in path.split(separator: UInt8(ascii: "/")) {
+            let parent = try Directory(at: at)
+            if try parent.makeDirectory(Array(component), mode: 0o700) { try parent.synchronize() }
+            at += [UInt8(ascii: "/")] + component
+        }
+    }
+
+    /// Makes everything on the file system of this directory survive a power cut.
+    package func synchronizeFileSystem() throws(Failure) {
+        if linux_sync_file_system(number) != 0 {
+            throw Failure.system(errno, "cannot make what is in \(label) durable")
+        }
+    }
 
     /// A directory below this one; `path` may have several components.
     package func directory(_ path: [UInt8]) throws(Failure) -> Directory {
@@ -64,43 +85,23 @@ package struct Directory: ~Copyable, Sendable {
     /// The status of this directory.
     package func status() throws(Failure) -> FileStatus { try FileStatus(of: number, label: label) }
 
-    /// Makes an entry a directory. False when the name is taken.
-    package func makeDirectory(_ name: [UInt8], mode: UInt32) throws(Failure) -> Bool {
-        if unsafe Name.with(name, { unsafe mkdirat(number, $0, mode) }) == 0 { return true }
-        if errno == EEXIST { return false }
-        throw Failure.system(errno, "cannot make the directory \(describe(name))")
-    }
-
-    /// Takes an entry away that is no directory. False when it was not there.
-    package func remove(_ name: [UInt8], directory: Bool = false) throws(Failure) -> Bool {
-        if unsafe Name.with(name, { unsafe unlinkat(number, $0, directory ? AT_REMOVEDIR : 0) }) == 0 { return true }
-        if errno == ENOENT { return false }
-        throw Failure.system(errno, "cannot remove \(describe(name))")
-    }
-
-    /// Gives an entry another name, in another directory of the same file system, if that name is free. False when
-    /// it is taken.
-    package func move(_ name: [UInt8], to other: borrowing Directory, as new: [UInt8]) throws(Failure) -> Bool {
-        let (from, to) = (number, other.number)
-        var result = unsafe Name.with(name) { old in
-            unsafe Name.with(new) { new in unsafe linux_rename_new(from, old, to, new) }
-        }
-        if result != 0 && [EINVAL, ENOSYS, EOPNOTSUPP].contains(errno) {
-            // A file system that cannot rename without replacing: NFS, some in user space.
-            result = unsafe Name.with(name) { old in
-                unsafe Name.with(new) { new in unsafe linkat(from, old, to, new, 0) }
+    /// Where a symbolic link points.
+    package func target(of name: [UInt8]) throws(Failure) -> [UInt8] {
+        var room = 256
+        while true {
+            var problem: Int32 = 0
+            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+                let got = unsafe Name.with(name) { name in
+                    unsafe buffer.withMemoryRebound(to: CChar.self) {
+                        unsafe readlinkat(number, name, $0.baseAddress.unsafelyUnwrapped, $0.count)
+                    }
+                }
+                if got < 0 { problem = errno } else { count = got }
             }
-            if result == 0 { _ = try? remove(name) }
-        }
-        if result == 0 { return true }
-        if errno == EEXIST { return false }
-        throw Failure.system(errno, "cannot rename \(describe(name)) to \(other.describe(new))")
-    }
-
-    /// Makes what was done to the entries of this directory survive a power cut.
-    package func synchronize() throws(Failure) {
-        while fsync(number) != 0 {
-            if errno != EINTR { throw Failure.system(errno, "cannot make \(label) durable") }
+            if problem != 0 { throw Failure.system(problem, "cannot read the symbolic link \(describe(name))") }
+            // As long as the room there was: there may be more.
+            if bytes.count < room { return bytes }
+            room *= 4
         }
     }
 

@@ -38,7 +38,7 @@ package final class BackupSession {
     private var fresh: Set<ChunkID> = []
     private var groups: [ChunkKind: PackWriter.Group] = [:]
     private var spareBuffer: [UInt8]?
-    private let salt: [UInt8]
+    private let claim: ClaimID
 
     /// How a session is set up.
     package struct Options: Sendable {
@@ -61,7 +61,9 @@ package final class BackupSession {
         let surroundings = repository.surroundings
         let session = SessionID.random(surroundings)
         id = session
-        let state = try repository.appendAsAuthor { _ in .claim(.random(surroundings), .session(session)) }
+        let claim = ClaimID.random(surroundings)
+        self.claim = claim
+        let state = try repository.appendAsAuthor { _ in .claim(claim, .session(session)) }
         guard let reader = state.readers[state.newestReader] else {
             throw Failure(.damaged, "the log names no reader key")
         }
@@ -84,7 +86,6 @@ package final class BackupSession {
             store: repository.store, session: session, key: key, limits: limits, level: options.level,
             workers: options.workers, surroundings: surroundings)
         index = try repository.loadIndex(for: .writing).index
-        salt = surroundings.random(32)
     }
 
     // MARK: - Chunks
@@ -257,8 +258,14 @@ package final class BackupSession {
         return needed.map { ClearPart.SessionEnvelope(session: $0.key, envelope: $0.value) }.sorted()
     }
 
-    /// Gives the session up: nothing of it becomes visible. What it put is left for a collector.
-    package func abandon() { _ = try? packs.finish() }
+    /// Gives the session up: nothing of it becomes visible. What it put is left for a collector, which need not wait
+    /// for the session any more.
+    package func abandon() throws {
+        defer { packs.stop() }
+        let claim = claim
+        guard try repository.log.refresh().claims[claim] != nil else { return }
+        try repository.appendAsAuthor { _ in .release(claim) }
+    }
 }
 
 private func isSame(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -116,6 +116,12 @@ final class PackWriter: Sendable {
         return finished
     }
 
+    /// Drops what is under way.
+    func stop() {
+        state.access { $0.problem = $0.problem ?? Failure(.cancelled, "the backup was given up") }
+        pool.finish()
+    }
+
     var storedBytes: UInt64 { state.access { $0.storedBytes } }
 
     // MARK: - 2. Compress

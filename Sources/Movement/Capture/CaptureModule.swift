@@ -1,1 +1,0 @@
-// File trees and disk images into a repository.

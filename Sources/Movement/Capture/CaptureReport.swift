@@ -1,0 +1,52 @@
+/// What a capture saw and what it could not have: every file that is not in the snapshot as it should be is counted,
+/// and the first of them are named.
+package struct CaptureReport: Sendable, Equatable {
+    package struct Warning: Sendable, Equatable, CustomStringConvertible {
+        package enum Kind: String, Sendable {
+            /// It is not in the snapshot, or not whole: a permission, a disk error.
+            case unreadable
+            /// It changed while it was read: what is stored was never on the disk at one moment.
+            case changed
+            /// It was gone before it could be read. Nothing is missing that was there at the end.
+            case vanished
+            /// It was left out on purpose: a pseudo file system, another file system, a directory named so.
+            case skipped
+        }
+        package var kind: Kind
+        package var path: String
+        package var reason: String
+        package var description: String { reason.isEmpty ? "\(kind): \(path)" : "\(kind): \(path): \(reason)" }
+    }
+
+    package var files: UInt64 = 0
+    package var directories: UInt64 = 0
+    /// Symbolic links, FIFOs, sockets and devices.
+    package var others: UInt64 = 0
+    /// Of files and disks, with their holes: what a listing would add up to. A file with several names counts once.
+    package var bytes: UInt64 = 0
+    /// Bytes that were really read: holes and what was known to be unchanged cost nothing.
+    package var bytesRead: UInt64 = 0
+    package var unreadable: UInt64 = 0
+    package var changed: UInt64 = 0
+    package var vanished: UInt64 = 0
+    /// The first `mostWarnings` of them.
+    package private(set) var warnings: [Warning] = []
+
+    package static let mostWarnings = 1000
+
+    package init() {}
+
+    /// Files that could not be read, or changed while they were.
+    package var incomplete: UInt64 { unreadable + changed }
+    package var isComplete: Bool { incomplete == 0 }
+
+    mutating func warn(_ kind: Warning.Kind, _ path: String, _ reason: String = "") {
+        switch kind {
+        case .unreadable: unreadable += 1
+        case .changed: changed += 1
+        case .vanished: vanished += 1
+        case .skipped: break
+        }
+        if warnings.count < Self.mostWarnings { warnings.append(Warning(kind: kind, path: path, reason: reason)) }
+    }
+}

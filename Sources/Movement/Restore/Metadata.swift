@@ -1,0 +1,66 @@
+import Glibc
+import Platform
+import Repository
+
+/// Sets what a snapshot says of a file besides its content.
+///
+/// 1. The owner: changing it clears set-user-id and capabilities, so it comes first.
+/// 2. Extended attributes and access control lists, while the mode still lets the owner write.
+/// 3. The mode. Without its owner a file never gets set-user-id or set-group-id: it would lend the rights of whoever
+///    restores.
+/// 4. The time, which all of the above would change.
+struct Metadata {
+    /// The target lies where new files inherit access control lists.
+    let inherits: Bool
+    let report: (_ path: String, Failure) -> Void
+
+    private static let accessList = Array("system.posix_acl_access".utf8)
+    private static let defaultList = Array("system.posix_acl_default".utf8)
+
+    func apply(_ entry: TreeEntry, to number: Int32, located: Bool, path: String) {
+        let file = FileAttributes(of: number, located: located, label: path)
+        // 1.
+        var mode = entry.mode
+        if !attempt(path, { () throws(Failure) in try setOwner(entry, file, number, path) }) { mode &= ~0o6000 }
+        // 2.
+        if inherits, entry.kind != .symbolicLink { removeInherited(entry, file, path) }
+        for attribute in entry.extendedAttributes {
+            attempt(path) { () throws(Failure) in
+                try file.set(FileAttributes.Extended(name: attribute.name, value: attribute.value))
+            }
+        }
+        // 3.
+        if entry.kind != .symbolicLink { attempt(path) { () throws(Failure) in try file.setMode(mode) } }
+        // 4.
+        attempt(path) { () throws(Failure) in
+            try file.setModified(seconds: entry.modified.seconds, nanoseconds: entry.modified.nanoseconds)
+        }
+    }
+
+    private func setOwner(
+        _ entry: TreeEntry, _ file: FileAttributes, _ number: Int32, _ path: String
+    ) throws(Failure) {
+        let status = try FileStatus(of: number, label: path)
+        if status.owner == entry.owner && status.group == entry.group { return }
+        try file.setOwner(entry.owner, group: entry.group)
+    }
+
+    private func removeInherited(_ entry: TreeEntry, _ file: FileAttributes, _ path: String) {
+        for name in [Self.accessList, Self.defaultList]
+        where !entry.extendedAttributes.contains(where: { $0.name == name }) {
+            if name == Self.defaultList && entry.kind != .directory { continue }
+            attempt(path) { () throws(Failure) in try file.remove(extended: name) }
+        }
+    }
+
+    @discardableResult
+    private func attempt(_ path: String, _ body: () throws(Failure) -> Void) -> Bool {
+        do throws(Failure) {
+            try body()
+            return true
+        } catch {
+            report(path, error)
+            return false
+        }
+    }
+}

@@ -1,1 +1,0 @@
-// Trees, images and single files out of a repository.

@@ -1,0 +1,59 @@
+package import Platform
+
+/// What a restore delivered, and by name what it did not.
+package struct RestoreReport: Sendable {
+    package struct Problem: Sendable, CustomStringConvertible {
+        package var path: String
+        package var failure: Failure
+        package var description: String { "\(path): \(failure)" }
+    }
+
+    package var files: UInt64 = 0
+    package var directories: UInt64 = 0
+    /// Symbolic links, FIFOs, sockets and devices.
+    package var others: UInt64 = 0
+    /// Bytes of the files delivered, with their holes.
+    package var bytes: UInt64 = 0
+    /// Bytes written: holes are not.
+    package var bytesWritten: UInt64 = 0
+    /// Files that stood already as they should.
+    package var unchanged: UInt64 = 0
+    /// Files, links and directories that were not delivered, or not whole.
+    package private(set) var lost: UInt64 = 0
+    /// Owners, modes and attributes that could not be set; the content is right.
+    package private(set) var attributesLost: UInt64 = 0
+    /// The first `mostProblems` of both kinds.
+    package private(set) var problems: [Problem] = []
+
+    package static let mostProblems = 1000
+
+    package init() {}
+
+    mutating func lose(_ path: String, _ failure: Failure) {
+        lost += 1
+        keep(path, failure)
+    }
+
+    mutating func loseAttribute(_ path: String, _ failure: Failure) {
+        attributesLost += 1
+        keep(path, failure)
+    }
+
+    private mutating func keep(_ path: String, _ failure: Failure) {
+        if problems.count < Self.mostProblems { problems.append(Problem(path: path, failure: failure)) }
+    }
+
+    /// Nil when everything asked for was delivered as it was.
+    package var failure: Failure? {
+        guard lost + attributesLost > 0 else { return nil }
+        var parts: [String] = []
+        if lost > 0 { parts.append("\(lost) were not delivered") }
+        if attributesLost > 0 { parts.append("\(attributesLost) owners, modes or attributes could not be set") }
+        let first = problems.prefix(3).map(\.description).joined(separator: "; ")
+        return Failure(
+            .partial, "restored \(files) files; \(parts.joined(separator: " and ")): \(first)",
+            advice: lost > 0
+                ? "No file was left with wrong bytes. Name the other vault with --also, or restore them from another snapshot"
+                : "The content is right. Restore as root to set what only root can")
+    }
+}
