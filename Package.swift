@@ -98,7 +98,7 @@ let floors: [Floor] = [
                 testImports: ["Capture", "Sealing", "Support"]),
             Module(
                 name: "Replication", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
-                testImports: ["Capture", "Restore", "Support"]),
+                testImports: ["Support"]),
         ]),
     Floor(
         name: "Machines",
