@@ -95,7 +95,7 @@ let floors: [Floor] = [
                 testImports: ["Restore", "ObjectStore", "Sealing", "Support"]),
             Module(
                 name: "Restore", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
-                testImports: ["Capture", "Sealing", "Support"]),
+                testImports: ["Capture", "Support"]),
             Module(
                 name: "Replication", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
                 testImports: ["Capture", "Restore", "Support"]),

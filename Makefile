@@ -1,0 +1,61 @@
+# make build       the release programs in .build/release
+# make demo        the main job, end to end, on this machine   [SOURCE=/some/folder] [KEEP=1]
+# make test        every test
+# make lint        format and style, warnings are errors
+# make bench-restic   a table against restic   [SOURCE=/usr] [RUNS=3]
+#
+# One configuration serves build and tests: release, with `package` access instead of @testable imports, so that
+# nothing is ever compiled twice.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+
+# The tests must be parallel, but not all at once: each may hold a repository or a machine in memory.
+export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH ?= $(shell nproc)
+export BREAKWATER_FIXTURES ?= $(CURDIR)/.build/fixtures
+
+SWIFT_BUILD := swift build -c release
+SWIFT_TEST := swift test -c release --skip-build --disable-testable-imports --disable-xctest
+INSTALL := bash Sites/install/install.sh
+FIXTURE := $(BREAKWATER_FIXTURES)/desktop.raw
+RECIPE := $(shell find Fixtures/desktop -type f)
+
+.PHONY: build build-tests test demo lint format bench-restic packages-build packages-desktop fixtures clean
+
+build: packages-build
+	$(SWIFT_BUILD)
+
+build-tests: packages-build
+	$(SWIFT_BUILD) --build-tests
+
+test: build-tests fixtures
+	$(SWIFT_TEST)
+
+demo: build fixtures
+	@$(INSTALL) Sites/install/demo.txt
+	@SOURCE='$(SOURCE)' KEEP='$(KEEP)' bash Sites/demo/run.sh
+
+lint:
+	swift format lint --strict --recursive --parallel Sources Tests Package.swift
+
+format:
+	swift format --in-place --recursive --parallel Sources Tests Package.swift
+
+bench-restic: build
+	@$(INSTALL) Sites/install/bench.txt
+	@SOURCE='$(SOURCE)' RUNS='$(RUNS)' bash Sites/bench/restic.sh
+
+fixtures: $(FIXTURE)
+
+# The desktop of the demo and of the tests; the same packages give the same bytes.
+$(FIXTURE): $(RECIPE) | packages-desktop
+	bash Fixtures/desktop/build.sh $@
+
+packages-build:
+	@$(INSTALL) Sites/install/build.txt
+
+packages-desktop:
+	@$(INSTALL) --knowing linux-image-cloud-amd64 Fixtures/desktop/packages.txt
+
+clean:
+	rm -rf .build
