@@ -42,6 +42,7 @@ enum Library {
     static let nioFoundation = product("NIOFoundationCompat", "swift-nio")
     static let nioSSL = product("NIOSSL", "swift-nio-ssl")
     static let serviceLifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
+    static let unixSignals = product("UnixSignals", "swift-service-lifecycle")
     static let yams = product("Yams", "Yams")
 
     static func product(_ name: String, _ package: String) -> Target.Dependency {
@@ -126,7 +127,7 @@ let floors: [Floor] = [
                 imports: ["Platform", "Sealing", "Repository", "Model", "Orchestration", "Catalog", "Wire"],
                 libraries: [
                     Library.certificates, Library.crypto, Library.hummingbird, Library.hummingbirdTLS, Library.logging,
-                    Library.nio, Library.nioSSL, Library.serviceLifecycle,
+                    Library.nio, Library.nioPosix, Library.nioSSL, Library.serviceLifecycle,
                 ],
                 testLibraries: [Library.hummingbirdTesting]),
             Module(
@@ -137,7 +138,7 @@ let floors: [Floor] = [
                 ],
                 libraries: [
                     Library.crypto, Library.hummingbird, Library.hummingbirdTLS, Library.logging, Library.nio,
-                    Library.nioPosix, Library.serviceLifecycle,
+                    Library.nioPosix, Library.serviceLifecycle, Library.unixSignals,
                 ],
                 testImports: ["Coordinator", "Catalog", "Support"]),
         ]),
