@@ -104,10 +104,11 @@ let floors: [Floor] = [
     Floor(
         name: "Machines",
         modules: [
-            Module(name: "Hypervisor", imports: ["Platform"], libraries: [Library.logging]),
             Module(
-                name: "BlockServer", imports: ["Platform", "Repository"],
-                testImports: ["Capture", "ObjectStore", "Sealing", "Support"]),
+                name: "Hypervisor", imports: ["Platform"], libraries: [Library.logging], testImports: ["Support"]),
+            Module(
+                name: "BlockServer", imports: ["Platform", "Sealing", "Repository"],
+                testImports: ["ObjectStore", "Hypervisor", "Support"], testLibraries: [Library.logging]),
         ]),
     Floor(
         name: "Control",
