@@ -42,6 +42,7 @@ enum Library {
     static let nioFoundation = product("NIOFoundationCompat", "swift-nio")
     static let nioSSL = product("NIOSSL", "swift-nio-ssl")
     static let serviceLifecycle = product("ServiceLifecycle", "swift-service-lifecycle")
+    static let unixSignals = product("UnixSignals", "swift-service-lifecycle")
     static let yams = product("Yams", "Yams")
 
     static func product(_ name: String, _ package: String) -> Target.Dependency {
@@ -95,7 +96,7 @@ let floors: [Floor] = [
                 testImports: ["Restore", "ObjectStore", "Sealing", "Support"]),
             Module(
                 name: "Restore", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
-                testImports: ["Capture", "Sealing", "Support"]),
+                testImports: ["Capture", "Support"]),
             Module(
                 name: "Replication", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
                 testImports: ["Support"]),
@@ -103,10 +104,11 @@ let floors: [Floor] = [
     Floor(
         name: "Machines",
         modules: [
-            Module(name: "Hypervisor", imports: ["Platform"], libraries: [Library.logging]),
             Module(
-                name: "BlockServer", imports: ["Platform", "Repository"],
-                testImports: ["Capture", "ObjectStore", "Sealing", "Support"]),
+                name: "Hypervisor", imports: ["Platform"], libraries: [Library.logging], testImports: ["Support"]),
+            Module(
+                name: "BlockServer", imports: ["Platform", "Sealing", "Repository"],
+                testImports: ["ObjectStore", "Hypervisor", "Support"], testLibraries: [Library.logging]),
         ]),
     Floor(
         name: "Control",
@@ -126,7 +128,7 @@ let floors: [Floor] = [
                 imports: ["Platform", "Sealing", "Repository", "Model", "Orchestration", "Catalog", "Wire"],
                 libraries: [
                     Library.certificates, Library.crypto, Library.hummingbird, Library.hummingbirdTLS, Library.logging,
-                    Library.nio, Library.nioSSL, Library.serviceLifecycle,
+                    Library.nio, Library.nioPosix, Library.nioSSL, Library.serviceLifecycle,
                 ],
                 testLibraries: [Library.hummingbirdTesting]),
             Module(
@@ -137,7 +139,7 @@ let floors: [Floor] = [
                 ],
                 libraries: [
                     Library.crypto, Library.hummingbird, Library.hummingbirdTLS, Library.logging, Library.nio,
-                    Library.nioPosix, Library.serviceLifecycle,
+                    Library.nioPosix, Library.serviceLifecycle, Library.unixSignals,
                 ],
                 testImports: ["Coordinator", "Catalog", "Support"]),
         ]),

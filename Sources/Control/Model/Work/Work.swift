@@ -18,9 +18,9 @@ package enum Work: Hashable, Sendable {
         /// What keys the work needs.
         package var purpose: KeyGrant.Purpose? {
             switch self {
-            case .initialiseRepository, .replicate, .stopMachine: nil
+            case .initialiseRepository, .replicate, .stopMachine, .check: nil
             case .backup: .write
-            case .restore, .recover, .check: .read
+            case .restore, .recover: .read
             }
         }
 

@@ -1,1 +1,0 @@
-// Services of the coordinator and its HTTP API.

@@ -1,1 +1,0 @@
-// Carries out assignments; serves the site's vault to its peer.

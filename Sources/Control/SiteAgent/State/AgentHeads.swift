@@ -1,0 +1,52 @@
+package import Model
+package import Platform
+package import Repository
+package import Sealing
+import Wire
+
+/// The newest head this agent has seen of each repository's log, kept apart from the vaults: a log that ends before it
+/// was rolled back.
+package struct AgentHeads: HeadMemory {
+    let directory: String
+
+    package func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> RepositoryHead? {
+        guard let bytes = try PrivateFile.read(file(vault)) else { return nil }
+        let kept = try CanonicalJSON.decode(Model.LogHead.self, from: bytes, wrong: .damaged)
+        return try Self.head(kept)
+    }
+
+    package func remember(_ head: RepositoryHead, of vault: VaultID, at location: String) throws(Failure) {
+        if let seen = try lastSeen(vault, at: location), seen.number >= head.number { return }
+        try PrivateFile.write(
+            try CanonicalJSON.encode(Model.LogHead(number: head.number, hash: head.hash.hex)), to: file(vault))
+    }
+
+    /// Knows besides what the coordinator knows of one vault.
+    package func with(_ head: Model.LogHead?, of vault: VaultID) -> any HeadMemory {
+        guard let head else { return self }
+        return ToldHeads(own: self, vault: vault, told: head)
+    }
+
+    private func file(_ vault: VaultID) -> String { "\(directory)/\(vault.hex)" }
+
+    fileprivate static func head(_ kept: Model.LogHead) throws(Failure) -> RepositoryHead {
+        guard let hash = Digest(hex: kept.hash) else { throw Failure(.damaged, "A log head's hash is not one") }
+        return RepositoryHead(number: kept.number, hash: hash)
+    }
+}
+
+private struct ToldHeads: HeadMemory {
+    let own: AgentHeads
+    let vault: VaultID
+    let told: Model.LogHead
+
+    func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> RepositoryHead? {
+        let seen = try own.lastSeen(vault, at: location)
+        guard vault == self.vault, told.number > seen?.number ?? 0 || seen == nil else { return seen }
+        return try AgentHeads.head(told)
+    }
+
+    func remember(_ head: RepositoryHead, of vault: VaultID, at location: String) throws(Failure) {
+        try own.remember(head, of: vault, at: location)
+    }
+}

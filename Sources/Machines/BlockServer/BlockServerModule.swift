@@ -1,1 +1,0 @@
-// A snapshot of a disk as a read-only network block device.

@@ -1,1 +1,0 @@
-// Where desktops run: the seam and the QEMU driver.

@@ -1,0 +1,6 @@
+internal import ArgumentParser
+
+/// Commands that talk to the coordinator, as the root lists them.
+enum OnlineCommands {
+    static let all: [any ParsableCommand.Type] = []
+}

@@ -1,0 +1,150 @@
+import Glibc
+import Platform
+
+/// Whoever read our standard output is gone.
+struct ReaderGone: Error {}
+
+/// Where a command prints: words for people on a terminal, JSON lines into pipes. Warnings and errors are words on
+/// standard error in either case, and objects among the JSON besides.
+final class Console: Sendable {
+    enum Style: Sendable { case people, json }
+
+    let style: Style
+    /// Whether a line of progress may be drawn on standard error.
+    let drawsProgress: Bool
+    let isQuiet: Bool
+    let surroundings: Surroundings
+
+    private struct State {
+        var pending: [UInt8] = []
+        /// A line of progress stands on the terminal.
+        var isDrawn = false
+    }
+    private let state = Monitor(State())
+    private static let most = 64 << 10
+
+    init(_ options: OutputOptions, _ surroundings: Surroundings) {
+        let outputIsTerminal = isatty(STDOUT_FILENO) == 1
+        style = options.json || (!outputIsTerminal && !options.text) ? .json : .people
+        isQuiet = options.quiet
+        drawsProgress = !options.quiet && isatty(STDERR_FILENO) == 1 && !(style == .json && outputIsTerminal)
+        self.surroundings = surroundings
+    }
+
+    // MARK: - Results
+
+    /// A line for people; nothing among JSON.
+    func say(_ line: @autoclosure () -> String) throws {
+        guard style == .people else { return }
+        try put(Array((line() + "\n").utf8))
+    }
+
+    /// An object for programs; nothing among words.
+    func tell(_ members: @autoclosure () -> [(String, JSON)]) throws {
+        guard style == .json else { return }
+        var line: [UInt8] = []
+        JSON.object(members()).append(to: &line)
+        line.append(UInt8(ascii: "\n"))
+        try put(line)
+    }
+
+    private func put(_ line: [UInt8]) throws {
+        try state.access { state in
+            Self.erase(&state)
+            state.pending += line
+            if state.pending.count >= Self.most { try Self.flush(&state) }
+        }
+    }
+
+    /// Sends what was not sent yet.
+    func finish() throws {
+        try state.access { state in
+            Self.erase(&state)
+            try Self.flush(&state)
+        }
+    }
+
+    func flush() throws { try state.access { try Self.flush(&$0) } }
+
+    private static func flush(_ state: inout State) throws {
+        defer { state.pending = [] }
+        switch send(state.pending, to: STDOUT_FILENO) {
+        case 0: return
+        case EPIPE: throw ReaderGone()
+        case let number: throw Failure.system(number, "cannot write to standard output")
+        }
+    }
+
+    // MARK: - Warnings, errors, progress
+
+    /// Something that the person should know and that does not change what is done.
+    func warn(_ text: String) {
+        state.access { state in
+            Self.erase(&state)
+            Self.write("breakwater: warning: \(Words.visible(text))\n", to: STDERR_FILENO)
+        }
+    }
+
+    /// The last words of a command that failed; gives the exit code.
+    func report(_ failure: Failure) -> Int32 {
+        let members: [(String, JSON)] = [
+            ("event", "error"), ("code", .text(failure.code.rawValue)), ("exit", .signed(Int64(failure.code.exitCode))),
+            ("what", .text(Self.what(failure))), ("advice", .text(failure.advice)),
+        ]
+        try? tell(members)
+        try? finish()
+        Self.write("breakwater: \(Words.visible(failure.description))\n", to: STDERR_FILENO)
+        return failure.code.exitCode
+    }
+
+    private static func what(_ failure: Failure) -> String {
+        failure.cause.map { "\(failure.what): \($0)" } ?? failure.what
+    }
+
+    func draw(_ line: String) {
+        guard drawsProgress else { return }
+        let width = Self.terminalWidth - 1
+        var cut = ""
+        var used = 0
+        for character in line {
+            used += Table.width(String(character))
+            if used > width { break }
+            cut.append(character)
+        }
+        state.access { state in
+            state.isDrawn = true
+            Self.write("\r\u{1B}[K\(cut)", to: STDERR_FILENO)
+        }
+    }
+
+    private static func erase(_ state: inout State) {
+        if state.isDrawn { write("\r\u{1B}[K", to: STDERR_FILENO) }
+        state.isDrawn = false
+    }
+
+    private static var terminalWidth: Int {
+        var size = winsize()
+        let result = unsafe ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size)
+        return result == 0 && size.ws_col > 10 ? Int(size.ws_col) : 80
+    }
+
+    // MARK: - Bytes
+
+    static func write(_ text: String, to descriptor: Int32) { _ = send(Array(text.utf8), to: descriptor) }
+
+    /// 0, or the error's number.
+    private static func send(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {
+        unsafe bytes.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count, let base = buffer.baseAddress {
+                let count = unsafe Glibc.write(descriptor, base + done, buffer.count - done)
+                if count >= 0 {
+                    done += count
+                } else if errno != EINTR {
+                    return errno
+                }
+            }
+            return 0
+        }
+    }
+}

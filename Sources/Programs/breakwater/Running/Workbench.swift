@@ -1,0 +1,113 @@
+import Glibc
+import ObjectStore
+import Platform
+import Repository
+import Sealing
+
+/// What every command works with: where to print, the time, and how it is told to stop.
+struct Workbench: Sendable {
+    let console: Console
+    let surroundings = Surroundings.system
+    let interruption: Interruption
+
+    init(_ output: OutputOptions, _ interruption: Interruption) {
+        console = Console(output, Surroundings.system)
+        self.interruption = interruption
+    }
+
+    /// Threads for work that keeps a processor busy.
+    var processors: Int { max(1, min(16, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))) }
+
+    func progress(_ verb: String) -> Progress { Progress(verb, console, surroundings, interruption) }
+
+    // MARK: - Vaults
+
+    /// The vault in a directory. Its location is the absolute path, by which the last head seen is remembered.
+    func store(at path: String, _ access: DirectoryStore.Access) throws(Failure) -> DirectoryStore {
+        guard !path.isEmpty else { throw Failure(.usage, "the path of the vault is empty") }
+        guard let resolved = unsafe realpath(path, nil) else {
+            let failure = Failure.system(errno, "cannot open the vault \(path)")
+            guard failure.code == .notFound else { throw failure }
+            throw Failure(
+                .notFound, "there is no vault at \(path)",
+                advice: "Check the path, or make one with `breakwater repository init`.")
+        }
+        defer { unsafe free(resolved) }
+        return try unsafe DirectoryStore(at: String(cString: resolved), access: access, surroundings: surroundings)
+    }
+
+    /// The last heads seen. Where none can be kept, work goes on and says what it cannot notice.
+    func heads() -> any HeadMemory {
+        do throws(Failure) {
+            return try DirectoryHeadMemory(at: try ClientState.directory() + "/heads")
+        } catch {
+            console.warn(
+                "the state directory cannot be used (\(error.what)): a vault that was rolled back will not be noticed")
+            return NoHeadMemory()
+        }
+    }
+
+    /// Opens a repository, and those in other vaults from which what is damaged is taken.
+    func open(
+        _ vault: String, _ access: DirectoryStore.Access, passphrase: [UInt8], also others: [String] = []
+    ) throws(Failure) -> Repository {
+        let heads = heads()
+        let store = try store(at: vault, access)
+        var alternates: [Repository] = []
+        var late: [DirectoryStore] = []
+        for path in others {
+            let other = try self.store(at: path, .reading)
+            do throws(Failure) {
+                alternates.append(
+                    try Repository.open(other, .passphrase(passphrase), heads: heads, surroundings: surroundings))
+            } catch  where error.code == .damaged || error.code == .refused { late.append(other) }
+        }
+        var repository = try Repository.open(
+            store, .passphrase(passphrase), heads: heads, surroundings: surroundings, also: alternates)
+        guard !late.isEmpty else { return repository }
+        // Vaults whose own key slots are damaged serve all the same, by the keys that were found.
+        for other in late {
+            do throws(Failure) {
+                alternates.append(
+                    try Repository.open(
+                        other, .granted(repository.keys), expecting: repository.id, heads: heads,
+                        surroundings: surroundings))
+            } catch { console.warn("\(other.location) is of no help: \(error.what)") }
+        }
+        repository = try Repository.open(
+            store, .passphrase(passphrase), heads: heads, surroundings: surroundings, also: alternates)
+        return repository
+    }
+
+    /// Opens what can be had of a repository without a key.
+    func openKeyless(
+        _ vault: String, _ access: DirectoryStore.Access, also others: [String] = []
+    ) throws(Failure) -> Repository {
+        let heads = heads()
+        let store = try store(at: vault, access)
+        var alternates: [Repository] = []
+        for path in others {
+            let other = try self.store(at: path, .reading)
+            alternates.append(try Repository.open(other, .keyless, heads: heads, surroundings: surroundings))
+        }
+        return try Repository.open(store, .keyless, heads: heads, surroundings: surroundings, also: alternates)
+    }
+}
+
+/// Where this program keeps what it must remember between runs: nothing that a vault could not be read without.
+enum ClientState {
+    /// `$BREAKWATER_STATE`, or `breakwater` in the user's directory for state (XDG Base Directory Specification).
+    static func directory() throws(Failure) -> String {
+        if let chosen = variable("BREAKWATER_STATE") { return chosen }
+        if let base = variable("XDG_STATE_HOME"), base.hasPrefix("/") { return base + "/breakwater" }
+        guard let home = variable("HOME") else {
+            throw Failure(.notFound, "neither BREAKWATER_STATE nor HOME says where state is kept")
+        }
+        return home + "/.local/state/breakwater"
+    }
+
+    static func variable(_ name: String) -> String? {
+        guard let value = unsafe getenv(name), unsafe value.pointee != 0 else { return nil }
+        return unsafe String(cString: value)
+    }
+}

@@ -1,0 +1,115 @@
+internal import ArgumentParser
+import Capture
+import Glibc
+import ObjectStore
+import Platform
+import Repository
+import Sealing
+
+/// Backs up paths, disks, or both, as one snapshot.
+struct BackupCommand: EngineCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "backup", abstract: "Back up files, disk images, or both, as one snapshot.",
+        discussion: "What the repository holds already is not stored again, whatever its name.")
+
+    @OptionGroup var vault: VaultOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var output: OutputOptions
+
+    @Option(name: .long, help: "The desktop's name, by which `latest:NAME` finds it again.")
+    var name: String
+
+    @Option(name: .customLong("disk"), help: ArgumentHelp("A raw disk image or a block device.", valueName: "image"))
+    var disks: [String] = []
+
+    @Flag(name: .long, help: "Do not enter other file systems that are mounted below the paths.")
+    var oneFileSystem = false
+
+    @Argument(help: "Files and directories.")
+    var paths: [String] = []
+
+    static let whenInterrupted: String? = nil
+
+    func validate() throws {
+        if paths.isEmpty && disks.isEmpty { throw ValidationError("Name a PATH or a --disk to back up.") }
+        let isPlain = name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
+        if name.isEmpty || name.utf8.count > 255 || !isPlain {
+            throw ValidationError("--name takes 1 to 255 bytes of text without control characters.")
+        }
+    }
+
+    func perform(_ bench: Workbench) throws -> Int32 {
+        let start = bench.surroundings.uptime()
+        let sources = try Sources(paths: paths, disks: disks)
+        let secret = try passphrase.read(bench.console)
+        let repository = try bench.open(vault.path, .writing, passphrase: secret)
+        try StoreProbe.run(on: repository.store, bench.surroundings)
+        var options = BackupSession.Options()
+        options.workers = bench.processors
+        let session = try repository.beginBackup(options)
+        let run = BackupRun(sources, session, bench, vault: repository.store.location, oneFileSystem: oneFileSystem)
+        let snapshot: Snapshot
+        do {
+            try run.capture()
+            try bench.interruption.check()
+            snapshot = try session.commit(run.draft(named: name))
+        } catch {
+            throw giveUp(session, error)
+        }
+        return try conclude(bench, snapshot, run, since: start)
+    }
+
+    /// Winds the session up, and adds to the error what has become of it.
+    private func giveUp(_ session: BackupSession, _ error: any Error) -> any Error {
+        // That it cannot be wound up as well changes nothing of what is safe; the first error is the one to mend.
+        try? session.abandon()
+        guard var failure = error as? Failure else { return error }
+        let words = "Nothing of this backup is visible, and earlier snapshots are untouched; run it again"
+        failure.advice = [failure.advice, words].filter { !$0.isEmpty }.joined(separator: ". ")
+        return failure
+    }
+
+    private func conclude(_ bench: Workbench, _ snapshot: Snapshot, _ run: BackupRun, since start: UInt64) throws
+        -> Int32
+    {
+        let console = bench.console
+        let seconds = Double(bench.surroundings.uptime() - start) / 1e9
+        for warning in run.warnings { console.warn("\(warning)") }
+        try console.say("Snapshot \(snapshot.id.hex.prefix(12)) of \(Words.visible(snapshot.name)):")
+        try console.say(
+            "  \(Words.count(snapshot.files, "file", "files")), \(Words.bytes(snapshot.bytes)); "
+                + "\(Words.bytes(run.session.counters.newBytes)) were new and took \(Words.bytes(snapshot.part.storedBytes))"
+        )
+        try console.say(
+            "  \(Words.duration(seconds: UInt64(seconds.rounded()))), \(Words.bytes(UInt64(Double(snapshot.bytes) / max(seconds, 0.001))))/s"
+        )
+        try console.tell(
+            [("event", "result")] + snapshot.members + [
+                ("bytesRead", .number(run.bytesRead)), ("newBytes", .number(run.session.counters.newBytes)),
+                ("seconds", .fraction(seconds)), ("unreadable", .number(run.unreadable)),
+                ("changed", .number(run.changed)),
+            ])
+        guard run.unreadable + run.changed > 0 else { return 0 }
+        throw Failure(
+            .partial,
+            "the snapshot is there, and \(run.unreadable) files could not be read and \(run.changed) changed while they were",
+            advice: "All others are safe in it. The warnings name the first of them.")
+    }
+}
+
+/// What a backup takes up, as paths.
+struct Sources {
+    var paths: [AbsolutePath]
+    var disks: [AbsolutePath]
+
+    init(paths: [String], disks: [String]) throws(Failure) {
+        self.paths = try paths.map { path throws(Failure) in try RawArguments.path(path) }
+        self.disks = try disks.map { path throws(Failure) in try RawArguments.path(path) }
+        // What is not there is said before anything is done.
+        for path in self.paths + self.disks {
+            let found = unsafe Name.with(path.bytes) { unsafe open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC) }
+            if found < 0 { throw Failure.system(errno, "cannot back up \(path)") }
+            close(found)
+        }
+    }
+}

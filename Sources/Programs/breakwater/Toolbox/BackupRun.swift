@@ -1,0 +1,141 @@
+import Capture
+import Glibc
+import Platform
+import Repository
+import Synchronization
+
+/// One backup on its way from sources to a draft of a snapshot.
+final class BackupRun {
+    let session: BackupSession
+    private let sources: Sources
+    private let bench: Workbench
+    private let vault: String
+    private let oneFileSystem: Bool
+    private let progress: Progress
+    private let time: Timestamp
+    private var streams: [SealedPart.Stream] = []
+    /// What was done before the stream at hand.
+    private var before = (bytes: UInt64(0), files: UInt64(0))
+
+    private(set) var warnings: [CaptureReport.Warning] = []
+    private(set) var bytesRead: UInt64 = 0
+    private(set) var unreadable: UInt64 = 0
+    private(set) var changed: UInt64 = 0
+
+    init(_ sources: Sources, _ session: BackupSession, _ bench: Workbench, vault: String, oneFileSystem: Bool) {
+        self.sources = sources
+        self.session = session
+        self.bench = bench
+        self.vault = vault
+        self.oneFileSystem = oneFileSystem
+        progress = bench.progress("backing up")
+        time = bench.surroundings.now()
+    }
+
+    func capture() throws {
+        let survey = bench.console.drawsProgress ? Survey(sources, oneFileSystem: oneFileSystem, progress) : nil
+        defer { survey?.stop() }
+        if !sources.paths.isEmpty {
+            var options = CaptureOptions()
+            options.oneFileSystem = oneFileSystem
+            options.leaveOut = [AbsolutePath(vault)]
+            options.watch = watch()
+            let (root, report) = try TreeCapture(into: session, options: options).run(sources.paths)
+            let label = sources.disks.isEmpty ? "" : "files"
+            add(.init(label: label, content: .tree(root), bytes: report.bytes, files: report.files), report)
+        }
+        for (index, path) in sources.disks.enumerated() {
+            let (disk, report) = try DiskCapture.run(path, into: session, watch: watch())
+            add(.init(label: diskLabel(index), content: .disk(disk), bytes: report.bytes, files: 0), report)
+        }
+    }
+
+    /// The only stream needs no label; several disks are told apart by the names of their images.
+    private func diskLabel(_ index: Int) -> String {
+        if sources.paths.isEmpty && sources.disks.count == 1 { return "" }
+        if sources.disks.count == 1 { return "disk" }
+        let name = String(decoding: sources.disks[index].components.last ?? [], as: UTF8.self)
+        let isOnly = sources.disks.filter { $0.components.last == sources.disks[index].components.last }.count == 1
+        return isOnly && !name.isEmpty && name != "files" ? name : "disk\(index + 1)"
+    }
+
+    private func watch() -> @Sendable (CaptureReport) throws -> Void {
+        let (progress, before) = (progress, before)
+        return {
+            try progress.update(bytes: before.bytes + max($0.bytes, $0.bytesRead), files: before.files + $0.files)
+        }
+    }
+
+    private func add(_ stream: SealedPart.Stream, _ report: CaptureReport) {
+        streams.append(stream)
+        before.bytes += report.bytes
+        before.files += stream.files
+        warnings += report.warnings
+        bytesRead += report.bytesRead
+        unreadable += report.unreadable
+        changed += report.changed
+    }
+
+    func draft(named name: String) -> BackupSession.Draft {
+        BackupSession.Draft(
+            name: name, time: time, host: Self.host, streams: streams, incomplete: unreadable + changed)
+    }
+
+    private static var host: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
+
+/// Adds up beside a backup what it will find, so that somebody who watches sees how long it takes. Looks at names and
+/// sizes only, and gives up quietly where it may not look.
+private final class Survey {
+    private let isStopped = Shared()
+    private let thread: EngineThread
+
+    private final class Shared: Sendable {
+        let flag = Atomic<Bool>(false)
+    }
+
+    init(_ sources: Sources, oneFileSystem: Bool, _ progress: Progress) {
+        thread = EngineThread(name: "survey") { [isStopped] in
+            var bytes: UInt64 = 0
+            var seen: Set<UInt64> = []
+            var waiting: [(path: [UInt8], fileSystem: UInt64?)] = []
+
+            func take(_ status: FileStatus, _ path: [UInt8], _ parent: UInt64?) {
+                if status.kind == .file {
+                    if status.links == 1 || seen.insert(status.inode).inserted { bytes += status.size }
+                } else if status.kind == .directory, parent == nil || !oneFileSystem || parent == status.fileSystem {
+                    waiting.append((path, status.fileSystem))
+                }
+            }
+
+            for path in sources.disks + sources.paths {
+                let number = unsafe Name.with(path.bytes) {
+                    unsafe open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC)
+                }
+                guard number >= 0 else { continue }
+                if let status = try? FileStatus(of: number, label: "") { take(status, path.bytes, nil) }
+                close(number)
+            }
+            while let next = waiting.popLast() {
+                if isStopped.flag.load(ordering: .relaxed) { return }
+                guard let directory = try? Directory(at: next.path), let entries = try? directory.entries() else {
+                    continue
+                }
+                for entry in entries where entry.kind == .file || entry.kind == .directory || entry.kind == .unknown {
+                    guard let status = try? directory.status(of: entry.name) else { continue }
+                    take(status, next.path + [UInt8(ascii: "/")] + entry.name, next.fileSystem)
+                }
+            }
+            progress.expect(bytes)
+        }
+    }
+
+    func stop() {
+        isStopped.flag.store(true, ordering: .relaxed)
+        thread.join()
+    }
+}

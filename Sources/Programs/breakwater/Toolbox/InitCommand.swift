@@ -1,0 +1,43 @@
+internal import ArgumentParser
+import ObjectStore
+import Platform
+import Repository
+import Sealing
+
+/// Makes a repository in a vault, and proves that it opens.
+struct InitCommand: EngineCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "init", abstract: "Make a repository in an empty vault.",
+        discussion: "The passphrase is the only way to the data: keep a copy of it where a fire does not reach it.")
+
+    @OptionGroup var vault: VaultOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var output: OutputOptions
+
+    static let whenInterrupted: String? = "A vault without a genesis record is empty: run the command again."
+
+    func perform(_ bench: Workbench) throws -> Int32 {
+        let secret = try passphrase.read(bench.console)
+        guard !vault.path.isEmpty else { throw Failure(.usage, "the path of the vault is empty") }
+        try DirectoryStore.makeRoot(at: vault.path)
+        let store = try bench.store(at: vault.path, .writing)
+        guard try store.length(of: try Record.key(0)) == nil else {
+            throw Failure(.exists, "\(store.location) holds a repository already", advice: "Nothing was changed.")
+        }
+        try StoreProbe.run(on: store, bench.surroundings)
+        let bundle = try KeyBundle.make(surroundings: bench.surroundings)
+        let slot = try Slot.wrap(bundle, passphrase: secret, surroundings: bench.surroundings)
+        _ = try Repository.create(
+            in: store, charter: bundle.charter, slots: [slot.bytes], site: try SigningKey(random: bench.surroundings),
+            surroundings: bench.surroundings)
+        let repository = try Repository.open(
+            store, .passphrase(secret), heads: bench.heads(), surroundings: bench.surroundings)
+        try bench.console.say("Made repository \(repository.id) in \(store.location).")
+        try bench.console.say("Whoever has the passphrase can read it, and nobody else ever can: keep it safe.")
+        try bench.console.tell([
+            ("event", "result"), ("repository", .text(repository.id.description)),
+            ("vault", .text(repository.vault.hex)), ("location", .text(store.location)),
+        ])
+        return 0
+    }
+}

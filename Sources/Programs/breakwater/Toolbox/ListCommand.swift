@@ -1,0 +1,170 @@
+internal import ArgumentParser
+import Glibc
+import ObjectStore
+import Platform
+import Repository
+import Restore
+
+/// Lists what a snapshot holds.
+struct ListCommand: EngineCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List what a snapshot holds.",
+        discussion: "Without a PATH everything is listed; with one, what lies in that directory, or the file itself.")
+
+    @OptionGroup var vault: VaultOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var output: OutputOptions
+
+    @Option(name: .long, help: ArgumentHelp("Another vault to take from what is damaged.", valueName: "dir"))
+    var also: [String] = []
+
+    @Option(name: .long, help: "The label of the stream, where there are several.")
+    var stream: String?
+
+    @Flag(name: .shortAndLong, help: "With a PATH: also what lies in the directories below it.")
+    var recursive = false
+
+    @Argument(help: "An id, the beginning of one, or latest:NAME.")
+    var snapshot: String
+
+    @Argument(help: "A path as it was at the backup.")
+    var path: String?
+
+    func perform(_ bench: Workbench) throws -> Int32 {
+        let secret = try passphrase.read(bench.console)
+        let path = try path.map { text throws(Failure) in try RawArguments.path(text) }
+        let repository = try bench.open(vault.path, .reading, passphrase: secret, also: also)
+        let found = try repository.findSnapshot(snapshot)
+        let hasTree = found.part.streams.contains { $0.kind == .tree }
+        if path == nil, stream == nil { try listDisks(of: found, bench.console) }
+        guard hasTree || path != nil || stream != nil else { return 0 }
+        let root = try found.tree(label: stream)
+        let reader = try SnapshotReader(repository, found)
+        var listing = Listing(reader: reader, console: bench.console, isDeep: recursive || path == nil)
+        let start = path ?? AbsolutePath(components: [])
+        if let entry = try SnapshotLookup.entry(at: start, in: reader, root: root), entry.kind != .directory {
+            try listing.show(entry, at: start.bytes)
+        } else {
+            try SnapshotLookup.list(start, in: reader, root: root) { entry in
+                try listing.visit(entry, in: start.components.isEmpty ? [] : start.bytes)
+            }
+        }
+        guard let problem = listing.problem else { return 0 }
+        throw Failure(
+            .partial, "\(listing.lost) directories could not be read: \(problem.what)",
+            advice: "The others are listed. --also names another vault to take them from.")
+    }
+
+    private func listDisks(of snapshot: Snapshot, _ console: Console) throws {
+        for stream in snapshot.part.streams where stream.kind != .tree {
+            let label = stream.label.isEmpty ? "" : "  " + Words.visible(stream.label)
+            try console.say("\(stream.kind.word)  \(Words.bytes(stream.bytes))\(label)")
+            try console.tell([
+                ("stream", .text(stream.label)), ("kind", .text(stream.kind.word)), ("bytes", .number(stream.bytes)),
+            ])
+        }
+    }
+}
+
+/// Prints entries as they are met, and goes on past directories that cannot be read.
+private struct Listing {
+    let reader: SnapshotReader
+    let console: Console
+    let isDeep: Bool
+    private(set) var lost = 0
+    private(set) var problem: Failure?
+
+    init(reader: SnapshotReader, console: Console, isDeep: Bool) {
+        self.reader = reader
+        self.console = console
+        self.isDeep = isDeep
+    }
+
+    private static let deepest = 2000
+
+    mutating func visit(_ entry: TreeEntry, in parent: [UInt8], depth: Int = 0) throws {
+        let path = parent + [UInt8(ascii: "/")] + entry.name
+        try show(entry, at: path)
+        guard isDeep, entry.kind == .directory, let content = entry.content, depth < Self.deepest else { return }
+        do {
+            try reader.forEachEntry(of: content) { try visit($0, in: path, depth: depth + 1) }
+        } catch let failure as Failure where failure.code == .damaged {
+            lost += 1
+            problem = problem ?? failure
+            console.warn("\(String(decoding: path, as: UTF8.self)) cannot be read: \(failure.what)")
+        }
+    }
+
+    func show(_ entry: TreeEntry, at path: [UInt8]) throws {
+        try console.say(Self.line(entry, path))
+        try console.tell(Self.members(entry, path))
+    }
+
+    private static func members(_ entry: TreeEntry, _ path: [UInt8]) -> [(String, JSON)] {
+        let text = String(decoding: path, as: UTF8.self)
+        var members: [(String, JSON)] = [("path", .text(text)), ("kind", .text(entry.kind.word))]
+        // A name of bytes that are no text: the text stands for them, these are they.
+        if Array(text.utf8) != path { members.append(("pathBytes", .text(Hex.encode(path)))) }
+        members += [
+            ("size", .number(entry.size)), ("mode", .text(String(entry.mode, radix: 8))),
+            ("owner", .number(UInt64(entry.owner))), ("group", .number(UInt64(entry.group))),
+            ("modified", .text(Words.time(seconds: entry.modified.seconds, nanoseconds: entry.modified.nanoseconds))),
+        ]
+        if entry.kind == .symbolicLink {
+            members.append(("target", .text(String(decoding: entry.target, as: UTF8.self))))
+        }
+        if entry.link != 0 { members.append(("link", .number(entry.link))) }
+        if entry.changedWhileRead { members.append(("changedWhileRead", true)) }
+        return members
+    }
+
+    private static func line(_ entry: TreeEntry, _ path: [UInt8]) -> String {
+        let size = String(entry.size)
+        let owner = "\(entry.owner):\(entry.group)"
+        var line = entry.modeText + " " + owner + String(repeating: " ", count: max(1, 11 - owner.count))
+        line += String(repeating: " ", count: max(0, 12 - size.count)) + size + "  "
+        line += Words.localTime(Timestamp(seconds: entry.modified.seconds)) + "  "
+        line += Words.visible(String(decoding: path, as: UTF8.self))
+        if entry.kind == .symbolicLink { line += " -> " + Words.visible(String(decoding: entry.target, as: UTF8.self)) }
+        return line
+    }
+}
+
+extension TreeEntry.Kind {
+    var word: String {
+        switch self {
+        case .file: "file"
+        case .directory: "directory"
+        case .symbolicLink: "link"
+        case .fifo: "fifo"
+        case .socket: "socket"
+        case .blockDevice: "blockDevice"
+        case .characterDevice: "characterDevice"
+        }
+    }
+}
+
+extension TreeEntry {
+    /// As `ls` shows it: `-rwxr-sr-t`.
+    fileprivate var modeText: String {
+        let first =
+            switch kind {
+            case .file: "-"
+            case .directory: "d"
+            case .symbolicLink: "l"
+            case .fifo: "p"
+            case .socket: "s"
+            case .blockDevice: "b"
+            case .characterDevice: "c"
+            }
+        var text = first
+        for (shift, special, letter) in [(6, UInt32(0o4000), "s"), (3, 0o2000, "s"), (0, 0o1000, "t")] {
+            let bits = mode >> UInt32(shift) & 7
+            text += bits & 4 != 0 ? "r" : "-"
+            text += bits & 2 != 0 ? "w" : "-"
+            let runs = bits & 1 != 0
+            text += mode & special != 0 ? (runs ? letter : letter.uppercased()) : (runs ? "x" : "-")
+        }
+        return text
+    }
+}
