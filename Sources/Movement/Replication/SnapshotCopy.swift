@@ -20,6 +20,8 @@ struct SnapshotCopy {
     /// The session under way: of one commit, and taken up again when the copy is interrupted before it.
     private var session: SessionID?
     private var hasPut = false
+    /// Sessions that hold parts of damaged snapshots: left claimed, for when the origin is repaired.
+    private var aside: Set<SessionID> = []
     /// Live segments of the origin by the session that wrote them, as of a head.
     private var segments: (head: UInt64, names: [SessionID: [ObjectName]]) = (.max, [:])
 
@@ -56,12 +58,18 @@ struct SnapshotCopy {
             } catch let problem as OriginProblem {
                 // It may have been collected, or moved, since the origin's log was read.
                 let after = try source.log.refresh()
-                if after.head == origin.head || attempt >= Self.attempts { return .damaged(problem.failure) }
+                if after.head == origin.head || attempt >= Self.attempts {
+                    try setAside()
+                    return .damaged(problem.failure)
+                }
             } catch let spoiled as SessionSpoiled {
                 guard attempt < Self.attempts else { throw spoiled.failure }
                 try letGo()
             } catch let refused as CommitRefused {
-                guard attempt < Self.attempts else { return .damaged(refused.failure) }
+                guard attempt < Self.attempts else {
+                    try setAside()
+                    return .damaged(refused.failure)
+                }
             }
         }
     }
@@ -216,7 +224,7 @@ struct SnapshotCopy {
         session = nil
         let left = state.claims.compactMap { id, claim -> (record: UInt64, session: SessionID)? in
             guard case .session(let session) = claim.scope, claim.owner == nil, id == Self.claim(of: session),
-                Self.isOpen(session, state)
+                Self.isOpen(session, state), !aside.contains(session)
             else { return nil }
             return (claim.record, session)
         }
@@ -240,6 +248,12 @@ struct SnapshotCopy {
     /// By its name the claim of a copy is known from those of other programs of the site.
     private static func claim(of session: SessionID) -> ClaimID {
         ClaimID(truncating: SHA256.hash(Array("breakwater copy claim v1".utf8) + [0] + session.bytes))
+    }
+
+    private mutating func setAside() throws {
+        guard hasPut, let session else { return try letGo() }
+        aside.insert(session)
+        self.session = nil
     }
 
     private mutating func letGo() throws {
