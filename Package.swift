@@ -99,7 +99,7 @@ let floors: [Floor] = [
                 testImports: ["Capture", "Support"]),
             Module(
                 name: "Replication", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
-                testImports: ["Support"]),
+                testImports: ["Capture", "Restore", "Support"]),
         ]),
     Floor(
         name: "Machines",
