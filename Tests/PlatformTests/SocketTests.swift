@@ -98,7 +98,9 @@ import Testing
 
     private func receiveAll(_ socket: StreamSocket, _ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        let whole = bytes.withUnsafeMutableBytes { (try? socket.receive(filling: $0, by: .after(.seconds(20)))) ?? false }
+        let whole = bytes.withUnsafeMutableBytes {
+            (try? socket.receive(filling: $0, by: .after(.seconds(20)))) ?? false
+        }
         return whole ? bytes : []
     }
 

@@ -106,7 +106,8 @@ package final class Repository: Sendable {
     ) -> SigningKey? {
         let listed = (try? store.list(prefix: "sitekeys/", after: nil, limit: 100)) ?? []
         for name in listed.compactMap({ ObjectName(path: $0.key.text) }) {
-            guard let bytes = try? objects.read(name), let object = try? SiteKeyObject(bytes), object.vault == state.vault,
+            guard let bytes = try? objects.read(name), let object = try? SiteKeyObject(bytes),
+                object.vault == state.vault,
                 let key = object.open(readers, repository: state.repository), key.verifying == state.site
             else { continue }
             return key
@@ -187,7 +188,7 @@ extension ObjectStore {
             do throws(Failure) {
                 try unsafe put(key, bytes.span.bytes, use: use)
                 return
-            } catch where error.code == .exists || error.code == .unknownOutcome {
+            } catch  where error.code == .exists || error.code == .unknownOutcome {
                 guard let length = try length(of: key) else { continue }
                 guard length == UInt64(bytes.count), try get(key, range: 0..<length) == bytes else {
                     throw Failure(.damaged, "\(key) in \(location) is there with other bytes than its own")

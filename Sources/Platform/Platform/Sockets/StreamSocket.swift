@@ -103,7 +103,8 @@ package final class StreamSocket: Sendable {
     /// Sends all of both parts, one after the other, without joining them first.
     /// - Throws: `.unreachable` when the other side is gone or does not take the bytes by the deadline.
     package func send(
-        _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0),
+        _ head: UnsafeRawBufferPointer,
+        _ body: UnsafeRawBufferPointer = unsafe UnsafeRawBufferPointer(start: nil, count: 0),
         by deadline: Deadline
     ) throws(Failure) {
         var done = 0
@@ -133,7 +134,8 @@ package final class StreamSocket: Sendable {
 
     private func sendSome(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer) -> Int {
         unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { parts in
-            unsafe parts[0] = iovec(iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
+            unsafe parts[0] = iovec(
+                iov_base: UnsafeMutableRawPointer(mutating: first.baseAddress), iov_len: first.count)
             unsafe parts[1] = iovec(
                 iov_base: UnsafeMutableRawPointer(mutating: second.baseAddress), iov_len: second.count)
             var message = unsafe msghdr()

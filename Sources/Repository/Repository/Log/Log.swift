@@ -32,6 +32,10 @@ package final class Log: Sendable {
         var findings: [Finding] = []
         /// Hash of each record passed, for comparing with heads seen.
         var hashes: [Digest]
+        /// Records that no half of which verifies here, and where they were read instead.
+        var borrowed: [UInt64: String] = [:]
+        /// A later record is there, and this one is not.
+        var gap: UInt64?
     }
 
     /// - Throws: `.notFound` when there is no repository; `.refused` when it is not `expected`, requires unknown
@@ -70,6 +74,13 @@ package final class Log: Sendable {
 
     package var state: LogState { monitor.access { $0.state } }
     package var findings: [Finding] { monitor.access { $0.findings } }
+    /// Records that verify in neither half here, by number, and the location of the vault whose mirror had them.
+    package var borrowed: [UInt64: String] { monitor.access { $0.borrowed } }
+
+    /// What the record after `number` names as `previous`; nil beyond the head.
+    func hash(of number: UInt64) -> Digest? {
+        monitor.access { number < UInt64($0.hashes.count) ? $0.hashes[Int(number)] : nil }
+    }
 
     private static func halves(_ store: any ObjectStore, _ number: UInt64) throws(Failure) -> Record.Halves? {
         do throws(Failure) {

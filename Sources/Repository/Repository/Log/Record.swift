@@ -31,7 +31,7 @@ package struct Record: Sendable, Equatable {
     /// What the next record names as `previous`.
     package var hash: Digest { Self.hash(ofRecord: bytes) }
 
-    private static func hash(ofRecord bytes: [UInt8]) -> Digest {
+    static func hash(ofRecord bytes: [UInt8]) -> Digest {
         SHA256.hash(Array("breakwater record hash v1".utf8) + [0] + bytes)
     }
 
@@ -163,6 +163,8 @@ package struct Record: Sendable, Equatable {
         package let first: [UInt8]?
         package let second: [UInt8]?
         package var either: [UInt8]? { first ?? second }
+        /// Each half that is whole.
+        package var both: [[UInt8]] { [first, second].compactMap { $0 } }
         /// One of the two is not as it was written.
         package var isHurt: Bool { first == nil || second == nil || first != second }
 

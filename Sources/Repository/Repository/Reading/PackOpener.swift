@@ -15,7 +15,16 @@ package final class PackOpener: Sendable {
         var sessions: [SessionID: SessionKey] = [:]
         var packs: [Digest: PackKeys] = [:]
         /// What was damaged or missing in a vault, once each.
-        var findings: Set<String> = []
+        var troubles: Set<Trouble> = []
+    }
+
+    /// A pack that could not be read as it should in some vault.
+    package struct Trouble: Hashable, Sendable {
+        package var pack: ObjectName
+        package var what: String
+        /// In the vault that is being read, not in one that stands in for it.
+        package var isHere: Bool
+        package var isMissing: Bool
     }
 
     package init(_ repository: Repository, envelopes: [SessionID: Digest]) {
@@ -25,7 +34,7 @@ package final class PackOpener: Sendable {
     }
 
     /// What had to be taken from another vault, or could not be had at all.
-    package var findings: [String] { cache.access { $0.findings.sorted() } }
+    package var troubles: [Trouble] { cache.access { $0.troubles.sorted { ($0.pack, $0.what) < ($1.pack, $1.what) } } }
 
     // MARK: - Frames
 
@@ -39,6 +48,8 @@ package final class PackOpener: Sendable {
         }
     }
 
+    private static let longestRun: UInt64 = 64 << 20
+
     /// Several frames that lie one after another in a pack, by one read. A frame that does not open is read by
     /// itself, from any vault.
     package func frames(_ root: Digest, _ wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)]) -> [Result<[UInt8], Failure>] {
@@ -46,7 +57,11 @@ package final class PackOpener: Sendable {
         let start = UInt64(first.offset)
         let end = UInt64(last.offset) + UInt64(last.sealedLength)
         let vault = vaults[0]
-        guard wanted.count > 1, let name = vault.log.state.names(of: .pack, root).first, let key = try? name.key(),
+        // A segment is a hint, and one that lies must cost time only.
+        let isOrdered = wanted.allSatisfy {
+            UInt64($0.offset) >= start && UInt64($0.offset) + UInt64($0.sealedLength) <= end
+        }
+        guard wanted.count > 1, isOrdered, end - start <= Self.longestRun, let name = vault.log.state.names(of: .pack, root).first, let key = try? name.key(),
             let bytes = try? vault.store.get(key, range: start..<end)
         else { return wanted.map { one in Self.result { () throws(Failure) in try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength) } } }
         return wanted.map { one in
@@ -81,10 +96,11 @@ package final class PackOpener: Sendable {
         do throws(Failure) { plain = try outcome.get() } catch {
             throw Failure(.damaged, "\(what) in \(store.location) is damaged")
         }
-        return try Self.decompress(plain, what)
+        return try Self.decompress(plain, what, ZstdDecompressor())
     }
 
-    private static func decompress(_ plain: [UInt8], _ what: String) throws(Failure) -> [UInt8] {
+    /// The bytes that a frame's plaintext stands for.
+    static func decompress(_ plain: [UInt8], _ what: String, _ zstd: ZstdDecompressor) throws(Failure) -> [UInt8] {
         let header = FrameCodec.headerByteCount
         guard plain.count >= header, let codec = FrameCodec(rawValue: plain[0]) else {
             throw Failure(.damaged, "\(what) has no codec this program knows")
@@ -100,7 +116,7 @@ package final class PackOpener: Sendable {
             let out = unsafe [UInt8](unsafeUninitializedCapacity: length) { target, count in
                 unsafe plain.withUnsafeBytes { source in
                     do throws(Failure) {
-                        count = try unsafe ZstdDecompressor().decompress(
+                        count = try unsafe zstd.decompress(
                             UnsafeRawBufferPointer(rebasing: source[header...]),
                             into: UnsafeMutableRawBufferPointer(
                                 rebasing: UnsafeMutableRawBufferPointer(target)[..<length]))
@@ -147,14 +163,21 @@ package final class PackOpener: Sendable {
         _ root: Digest, _ body: (any ObjectStore, ObjectName) throws(Failure) -> Value
     ) throws(Failure) -> Value {
         var problem: Failure?
-        for vault in vaults {
-            for name in vault.log.state.names(of: .pack, root) {
-                do throws(Failure) {
-                    return try body(vault.store, name)
-                } catch {
-                    guard error.code == .damaged || error.code == .notFound else { throw error }
-                    cache.access { _ = $0.findings.insert(error.what) }
-                    problem = problem ?? error
+        for (number, vault) in vaults.enumerated() {
+            var tried: Set<ObjectName> = []
+            // What is not found may lie under another name by now: the log is read forward once before giving up.
+            for attempt in 0..<2 {
+                let names = (attempt == 0 ? vault.log.state : try vault.log.refresh()).names(of: .pack, root)
+                for name in names where tried.insert(name).inserted {
+                    do throws(Failure) {
+                        return try body(vault.store, name)
+                    } catch {
+                        guard error.code != .cancelled else { throw error }
+                        let trouble = Trouble(
+                            pack: name, what: error.what, isHere: number == 0, isMissing: error.code == .notFound)
+                        cache.access { _ = $0.troubles.insert(trouble) }
+                        problem = problem ?? error
+                    }
                 }
             }
         }

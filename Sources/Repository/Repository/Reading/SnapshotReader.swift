@@ -36,7 +36,14 @@ package final class SnapshotReader: Sendable {
     }
 
     /// - Parameter cache: bytes of opened frames kept for reading again.
-    package init(_ repository: Repository, _ snapshot: Snapshot, cache: Int = 64 << 20) throws(Failure) {
+    package convenience init(_ repository: Repository, _ snapshot: Snapshot, cache: Int = 64 << 20) throws(Failure) {
+        try self.init(repository, snapshot, index: try repository.loadIndex(for: .reading).index, cache: cache)
+    }
+
+    /// With an index that serves several readers.
+    init(
+        _ repository: Repository, _ snapshot: Snapshot, index: ChunkIndex, cache: Int = 64 << 20
+    ) throws(Failure) {
         guard let secret = repository.keys.secret else {
             throw Failure(.refused, "reading \(repository.store.location) needs its keys")
         }
@@ -47,7 +54,6 @@ package final class SnapshotReader: Sendable {
         let envelopes = Dictionary(
             snapshot.clear.envelopes.map { ($0.session, $0.envelope) }, uniquingKeysWith: { first, _ in first })
         opener = PackOpener(repository, envelopes: envelopes)
-        let index = try repository.loadIndex(for: .reading).index
         var allowed = [Bool](repeating: false, count: index.packs.count)
         var uncovered: [Digest] = []
         let state = repository.log.state
@@ -70,7 +76,8 @@ package final class SnapshotReader: Sendable {
     }
 
     /// What had to be taken from another vault, or could not be had.
-    package var findings: [String] { opener.findings }
+    package var findings: [String] { opener.troubles.map(\.what) }
+    var troubles: [PackOpener.Trouble] { opener.troubles }
 
     // MARK: - One chunk
 

@@ -1,0 +1,144 @@
+internal import ObjectStore
+internal import Platform
+internal import Sealing
+
+/// The check of a repository in one vault. Nothing is changed by it, and nothing that is missing or damaged stops the
+/// check of the rest.
+///
+/// 1. Log: both halves of every record, the chain, records beyond a gap.
+/// 2. Listing: what the log does not know: orphans, strangers, slots, site keys, mirrors of other vaults' logs.
+/// 3. Objects: every object the log holds against its name; with keys, whether it opens. Packs are read once each.
+/// 4. Segments against the packs' tables.
+/// 5. Snapshots (with keys): every reference of every tree and disk resolves within the snapshot's sets.
+/// 6. For each damaged object, the snapshots it touches and where it can be had.
+package final class Checker: Sendable {
+    package struct Options: Sendable {
+        /// Read every byte of every pack; without it, each pack's length, first and last block, and hash tree.
+        package var readData = false
+        package var workers = 2
+        package init() {}
+    }
+
+    package struct Progress: Sendable, Equatable {
+        package enum Phase: String, Sendable { case log, listing, objects, snapshots }
+        package var phase: Phase
+        package var done: UInt64
+        /// 0 where it is not known.
+        package var of: UInt64
+        /// Bytes read so far, over all phases.
+        package var bytes: UInt64
+    }
+
+    let repository: Repository
+    let options: Options
+    let ledger: CheckLedger
+    let state: LogState
+    let tables = Monitor(CheckTables())
+    let sessionKeys = Monitor([SessionID: SessionKey?]())
+    let envelopes: [SessionID: Digest]
+
+    private init(
+        _ repository: Repository, _ options: Options, _ state: LogState, _ heard: @escaping @Sendable (Progress) -> Void
+    ) {
+        self.repository = repository
+        self.options = options
+        self.state = state
+        ledger = CheckLedger(heard)
+        envelopes = state.envelopes
+    }
+
+    /// - Parameter progress: called from several threads, after every object.
+    /// - Throws: `.unreachable` or `.cancelled` from the store, and nothing on account of damage.
+    package static func check(
+        _ repository: Repository, _ options: Options = .init(),
+        progress: @escaping @Sendable (Progress) -> Void = { _ in }
+    ) throws -> CheckReport {
+        let checker = Checker(repository, options, try repository.log.refresh(), progress)
+        try checker.checkLog()
+        let listed = try checker.checkListing()
+        try checker.checkObjects(listed)
+        checker.compareSegments()
+        if checker.isKeyed {
+            try checker.checkSnapshots()
+        } else {
+            checker.ledger.change { report in report.snapshots = UInt64(checker.liveSnapshots.count) }
+        }
+        try checker.complete()
+        return checker.ledger.report
+    }
+
+    /// Whether content can be opened.
+    var isKeyed: Bool { repository.keys.secret != nil && !repository.keys.readers.isEmpty }
+
+    var liveSnapshots: [LogState.Committed] {
+        state.snapshots.values.filter { !$0.isForgotten }.sorted { $0.record < $1.record }
+    }
+
+    // MARK: - 6. Touched snapshots, and where to have it from
+
+    private func complete() throws(Failure) {
+        let findings = ledger.damaged.filter { $0.name != nil }
+        let roots = Set(findings.compactMap { $0.name?.kind == .pack ? $0.name?.digest : nil })
+        var touchedByPack: [Digest: Set<Digest>] = [:]
+        var hits: [Digest: [Digest]] = [:]
+        if !roots.isEmpty {
+            for snapshot in liveSnapshots {
+                for set in snapshot.clear.sets {
+                    let hit = hits[set] ?? self.hits(in: set, roots)
+                    hits[set] = hit
+                    for root in hit { touchedByPack[root, default: []].insert(snapshot.manifest.name.digest) }
+                }
+            }
+        }
+        for var finding in findings {
+            guard let name = finding.name else { continue }
+            let digest = name.digest
+            let touched: [Digest] =
+                switch name.kind {
+                case .pack: Array(touchedByPack[digest] ?? [])
+                case .set: liveSnapshots.filter { $0.clear.sets.contains(digest) }.map(\.manifest.name.digest)
+                case .envelope:
+                    liveSnapshots.filter { $0.clear.envelopes.contains { $0.envelope == digest } }
+                        .map(\.manifest.name.digest)
+                case .manifest: state.snapshots[digest].map { $0.isForgotten ? [] : [digest] } ?? []
+                case .segment, .slot, .page, .checkpoint, .siteKey: []
+                }
+            finding.snapshots = Set(finding.snapshots + touched).sorted()
+            finding.recovery = try recovery(name, finding)
+            ledger.complete(finding)
+        }
+    }
+
+    /// Which of the damaged packs a set leads to.
+    private func hits(in set: Digest, _ damaged: Set<Digest>) -> [Digest] {
+        guard let bytes = try? repository.object(.set, set), let pages = try? PackSet(bytes, expecting: set) else { return [] }
+        return pages.roots.flatMap(state.packs(for:)).filter(damaged.contains)
+    }
+
+    private func recovery(_ name: ObjectName, _ finding: CheckReport.Finding) throws(Failure) -> CheckReport.Finding.Recovery {
+        switch name.kind {
+        case .segment: return .rebuiltFromPacks
+        case .checkpoint: return .notNeeded
+        default: break
+        }
+        // What is whole and wrong is as wrong everywhere.
+        guard [.missing, .length, .altered, .unreadable].contains(finding.damage) else { return .none }
+        for other in try copies(of: name) where other != name && isWhole(other, repository.store) {
+            return .otherCopy(other.path)
+        }
+        for vault in repository.alternates {
+            let names = name.kind == .slot ? [name] : vault.log.state.names(of: name.kind, name.digest)
+            if names.contains(where: { isWhole($0, vault.store) }) { return .otherVault(vault.store.location) }
+        }
+        return repository.alternates.isEmpty ? .perhapsAnotherVault : .none
+    }
+
+    private func copies(of name: ObjectName) throws(Failure) -> [ObjectName] {
+        name.kind == .slot ? try Repository.slotNames(repository.store) : state.names(of: name.kind, name.digest)
+    }
+
+    private func isWhole(_ name: ObjectName, _ store: any ObjectStore) -> Bool {
+        if name.kind == .pack { return (try? PackCheck(store, name, length: nil, readData: true).run { _ in }) != nil }
+        return (try? ObjectReader(store).read(name)) != nil
+    }
+}
