@@ -8,8 +8,10 @@ step_name=
 # since MOMENT -> seconds with one digit
 since() { awk -v from="$1" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }'; }
 
+# Also from within a function whose output is caught: the reader sees it.
+exec 9>&1
 line() {
-    printf '%s\n' "$*"
+    printf '%s\n' "$*" >&9
     [ -z "${evidence:-}" ] || printf '%s\n' "$*" >>"$evidence/story.txt"
 }
 

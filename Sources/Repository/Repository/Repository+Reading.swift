@@ -56,7 +56,7 @@ extension Repository {
         where !committed.isForgotten {
             do throws(Failure) {
                 opened.append(try snapshot(committed))
-            } catch where error.code == .damaged || error.code == .notFound { damaged.append((digest, error)) }
+            } catch  where error.code == .damaged || error.code == .notFound { damaged.append((digest, error)) }
         }
         return (opened, damaged)
     }

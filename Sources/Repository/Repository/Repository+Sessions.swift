@@ -30,7 +30,7 @@ extension Repository {
                 let bytes = try objects.read(name)
                 segments.append(try Segment(bytes, secret, repository: id, name: name.path))
                 seen.insert(name.digest)
-            } catch where error.code == .damaged || error.code == .notFound { damaged.append(name) }
+            } catch  where error.code == .damaged || error.code == .notFound { damaged.append(name) }
         }
         let envelopes = state.envelopes
         let distrusted = state.distrustedSessions

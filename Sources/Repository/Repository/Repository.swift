@@ -106,7 +106,8 @@ package final class Repository: Sendable {
     ) -> SigningKey? {
         let listed = (try? store.list(prefix: "sitekeys/", after: nil, limit: 100)) ?? []
         for name in listed.compactMap({ ObjectName(path: $0.key.text) }) {
-            guard let bytes = try? objects.read(name), let object = try? SiteKeyObject(bytes), object.vault == state.vault,
+            guard let bytes = try? objects.read(name), let object = try? SiteKeyObject(bytes),
+                object.vault == state.vault,
                 let key = object.open(readers, repository: state.repository), key.verifying == state.site
             else { continue }
             return key
@@ -143,7 +144,11 @@ package final class Repository: Sendable {
         let genesis = try Record(
             repository: content.repository, vault: vault, number: 0, previous: .zero, checkpoint: 0, author: .site,
             body: .genesis(charter: charter, site: site.verifying), key: site)
-        try unsafe store.put(try Record.key(0), Record.object(genesis.bytes).span.bytes, use: .log)
+        do throws(Failure) {
+            try store.putSettled(try Record.key(0), Record.object(genesis.bytes), use: .log)
+        } catch where error.code == .damaged {
+            throw Failure(.exists, "\(store.location) holds a repository by now", advice: "Nothing of it was changed.")
+        }
         return vault
     }
 
@@ -187,7 +192,7 @@ extension ObjectStore {
             do throws(Failure) {
                 try unsafe put(key, bytes.span.bytes, use: use)
                 return
-            } catch where error.code == .exists || error.code == .unknownOutcome {
+            } catch  where error.code == .exists || error.code == .unknownOutcome {
                 guard let length = try length(of: key) else { continue }
                 guard length == UInt64(bytes.count), try get(key, range: 0..<length) == bytes else {
                     throw Failure(.damaged, "\(key) in \(location) is there with other bytes than its own")

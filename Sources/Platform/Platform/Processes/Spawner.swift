@@ -90,7 +90,9 @@ final class Spawner: Sendable {
         guard var place = unsafe linux_environment() else { return result }
         while let entry = unsafe place.pointee {
             let text = unsafe String(cString: entry)
-            if let cut = text.firstIndex(of: "=") { result[String(text[..<cut])] = String(text[text.index(after: cut)...]) }
+            if let cut = text.firstIndex(of: "=") {
+                result[String(text[..<cut])] = String(text[text.index(after: cut)...])
+            }
             unsafe place += 1
         }
         return result

@@ -20,8 +20,9 @@ package struct Deadline: Sendable {
     var pollMilliseconds: Int32 {
         guard let remaining else { return -1 }
         let (seconds, attoseconds) = remaining.components
-        return Int32(clamping: seconds.multipliedReportingOverflow(by: 1000).partialValue
-            + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
+        return Int32(
+            clamping: seconds.multipliedReportingOverflow(by: 1000).partialValue
+                + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000)
     }
 
     /// Waits until `number` is ready for one of `events` (or broken, which the next call will report).

@@ -78,6 +78,20 @@ struct Workbench: Sendable {
             store, .passphrase(passphrase), heads: heads, surroundings: surroundings, also: alternates)
         return repository
     }
+
+    /// Opens what can be had of a repository without a key.
+    func openKeyless(
+        _ vault: String, _ access: DirectoryStore.Access, also others: [String] = []
+    ) throws(Failure) -> Repository {
+        let heads = heads()
+        let store = try store(at: vault, access)
+        var alternates: [Repository] = []
+        for path in others {
+            let other = try self.store(at: path, .reading)
+            alternates.append(try Repository.open(other, .keyless, heads: heads, surroundings: surroundings))
+        }
+        return try Repository.open(store, .keyless, heads: heads, surroundings: surroundings, also: alternates)
+    }
 }
 
 /// Where this program keeps what it must remember between runs: nothing that a vault could not be read without.

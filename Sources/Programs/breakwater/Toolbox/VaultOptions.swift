@@ -18,10 +18,13 @@ struct PassphraseOptions: ParsableArguments, Sendable {
 
     private static let longest = 64 << 10
 
+    private var path: String? { file ?? ClientState.variable("BREAKWATER_PASSPHRASE_FILE") }
+    var isGiven: Bool { path != nil }
+
     /// The content of the file, without one newline at its end.
     /// - Throws: `.usage` when no file is named; `.notFound`; `.refused` for an empty one.
     func read(_ console: Console) throws(Failure) -> [UInt8] {
-        guard let path = file ?? ClientState.variable("BREAKWATER_PASSPHRASE_FILE"), !path.isEmpty else {
+        guard let path, !path.isEmpty else {
             throw Failure(
                 .usage, "no passphrase was given",
                 advice: "Name its file with --passphrase-file or in BREAKWATER_PASSPHRASE_FILE.")

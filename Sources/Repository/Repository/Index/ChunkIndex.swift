@@ -61,5 +61,7 @@ package final class ChunkIndex: Sendable {
     }
 
     /// Chunk ids are uniform already.
-    private static func slot(_ id: ChunkID, _ size: Int) -> Int { Int(truncatingIfNeeded: id.digest.words.0) & (size - 1) }
+    private static func slot(_ id: ChunkID, _ size: Int) -> Int {
+        Int(truncatingIfNeeded: id.digest.words.0) & (size - 1)
+    }
 }

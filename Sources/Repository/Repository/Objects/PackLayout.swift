@@ -49,7 +49,9 @@ package enum PackLayout {
         guard self.root(length: UInt64(pack.count), leaves: stored) == root else {
             throw Failure(.damaged, "\(name): its hash tree is not the one its name promises")
         }
-        let actual = unsafe pack.withUnsafeBytes { unsafe HashTree.leaves(of: UnsafeRawBufferPointer(rebasing: $0[..<Int(body)])) }
+        let actual = unsafe pack.withUnsafeBytes {
+            unsafe HashTree.leaves(of: UnsafeRawBufferPointer(rebasing: $0[..<Int(body)]))
+        }
         if let wrong = zip(stored, actual).enumerated().first(where: { $1.0 != $1.1 })?.offset {
             throw Failure(.damaged, "\(name): block \(wrong) of \(stored.count) is damaged")
         }
@@ -138,7 +140,9 @@ package struct PackTable: Sendable, Hashable {
         var decoder = CanonicalDecoder(bytes, "the table of \(name)")
         frames = try decoder.list(smallest: 3) { (inner: inout CanonicalDecoder) throws(Failure) in
             let length = try inner.number32()
-            guard let kind = ChunkKind(rawValue: try inner.byte()) else { throw inner.malformed("an unknown kind of frame") }
+            guard let kind = ChunkKind(rawValue: try inner.byte()) else {
+                throw inner.malformed("an unknown kind of frame")
+            }
             return Frame(
                 sealedLength: length, kind: kind,
                 chunks: try inner.list(smallest: 33) { (innermost: inout CanonicalDecoder) throws(Failure) in
@@ -157,7 +161,8 @@ package struct PackTable: Sendable, Hashable {
             for chunk in frame.chunks {
                 entries.append(
                     SegmentEntry(
-                        id: chunk.id, pack: pack, frame: UInt32(number), offset: offset, sealedLength: frame.sealedLength,
+                        id: chunk.id, pack: pack, frame: UInt32(number), offset: offset,
+                        sealedLength: frame.sealedLength,
                         inside: inside, length: UInt32(clamping: chunk.length)))
                 inside &+= UInt32(clamping: chunk.length)
             }

@@ -25,7 +25,9 @@ package struct PackSet: Sendable, Equatable {
         }
         roots = try RecordBody.digests(&decoder)
         try decoder.finish()
-        guard zip(roots, roots.dropFirst()).allSatisfy({ $0 < $1 }) else { throw decoder.malformed("roots out of order") }
+        guard zip(roots, roots.dropFirst()).allSatisfy({ $0 < $1 }) else {
+            throw decoder.malformed("roots out of order")
+        }
     }
 
     /// Cuts sorted roots into pages.

@@ -32,7 +32,9 @@ final class PackWriter: Sendable {
         var groupChunks = 4096
 
         /// Room for the last group, the table and the leaves, whatever the chunks.
-        var capacity: Int { packBytes + 2 * groupBytes + (64 << 10) + (packChunks + groupChunks) * 48 + (packBytes >> 10) }
+        var capacity: Int {
+            packBytes + 2 * groupBytes + (64 << 10) + (packChunks + groupChunks) * 48 + (packBytes >> 10)
+        }
     }
 
     private struct Compressed: Sendable {
@@ -228,8 +230,10 @@ final class PackWriter: Sendable {
         let key = try name.key()
         do throws(Failure) {
             try unsafe store.put(key, RawSpan(_unsafeBytes: buffer.bytes), use: .data)
-        } catch where error.code == .exists || error.code == .unknownOutcome {
-            if try store.length(of: key) == nil { try unsafe store.put(key, RawSpan(_unsafeBytes: buffer.bytes), use: .data) }
+        } catch  where error.code == .exists || error.code == .unknownOutcome {
+            if try store.length(of: key) == nil {
+                try unsafe store.put(key, RawSpan(_unsafeBytes: buffer.bytes), use: .data)
+            }
         }
         try PackLayout.verify(
             try store.get(key, range: 0..<UInt64(buffer.count)), root: name.digest, name: name.path)

@@ -15,7 +15,8 @@ package struct Certificate: Hashable, Sendable {
     package var vault: VaultID
     package var fromRecord: UInt64
 
-    package init(author: AuthorID, role: Role, subject: Subject, key: VerifyingKey, vault: VaultID, fromRecord: UInt64) {
+    package init(author: AuthorID, role: Role, subject: Subject, key: VerifyingKey, vault: VaultID, fromRecord: UInt64)
+    {
         self.author = author
         self.role = role
         self.subject = subject

@@ -27,7 +27,9 @@ package struct Charter: Hashable, Sendable {
     package static let knownFeatures: Set<String> = ["breakwater-1"]
     package static let largestChunk = 4 << 20
 
-    package init(root: VerifyingKey, nonce: [UInt8], features: [String], cut: CutSizes, blockSize: UInt32, reader: [UInt8]) {
+    package init(
+        root: VerifyingKey, nonce: [UInt8], features: [String], cut: CutSizes, blockSize: UInt32, reader: [UInt8]
+    ) {
         self.root = root
         self.nonce = nonce
         self.features = features

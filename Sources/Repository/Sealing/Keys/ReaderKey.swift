@@ -22,7 +22,8 @@ package struct ReaderKey: Sendable {
     package func open(_ box: SealedBox, info: [UInt8]) throws(Failure) -> [UInt8] {
         do {
             var recipient = try HPKE.Recipient(
-                privateKey: key, ciphersuite: SealedBox.suite, info: Data(info), encapsulatedKey: Data(box.encapsulated))
+                privateKey: key, ciphersuite: SealedBox.suite, info: Data(info), encapsulatedKey: Data(box.encapsulated)
+            )
             return Array(try recipient.open(Data(box.ciphertext)))
         } catch {
             throw Failure(.damaged, "a sealed key does not open under reader generation \(generation)")

@@ -15,7 +15,8 @@ package struct WriterSecret: Sendable {
     package init(_ secret: [UInt8], repository: RepositoryID) {
         func derive(_ label: String) -> [UInt8] {
             HKDF.derive(
-                key: secret, salt: repository.digest.bytes, info: Array("breakwater writer \(label) v1".utf8), count: 32)
+                key: secret, salt: repository.digest.bytes, info: Array("breakwater writer \(label) v1".utf8), count: 32
+            )
         }
         self.secret = secret
         idKey = HMACKey(derive("id"))
