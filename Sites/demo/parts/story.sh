@@ -188,6 +188,12 @@ story_of_the_killed_agent() {
         fail "check is not clean after the kill (exit $?): $(tail -n 1 "$evidence/killed-check.txt")"
     tell "nothing half-visible: the same $(wc -l <"$scratch/before") snapshots as before, and check is clean"
 
+    # Nobody tells the coordinator: it has heard nothing of the agent for the length of a lease.
+    until [ "$(operate job show "$job" | jq -r .state.name)" = queued ]; do
+        [ "$(awk -v s="$(since "$killed")" 'BEGIN { print (s > 60) }')" = 0 ] || fail "the lease does not run out"
+        sleep 0.2
+    done
+    tell "the lease ran out $(since "$killed") s after the kill, and the job is back in the queue by itself"
     start_agent hk-alc
     operate job wait "$job" >"$scratch/job.jsonl"
     tail -n 1 "$scratch/job.jsonl" >"$evidence/backup-3.json"
@@ -195,9 +201,8 @@ story_of_the_killed_agent() {
         "\(.event.when) \(.event.what) \(.event.details.term // "-")"' >"$evidence/killed-job.txt"
     grep -q ' job\.leaseExpired ' "$evidence/killed-job.txt" || fail "no lease ran out: $(cat "$evidence/killed-job.txt")"
     [ "$(jq -r .term "$evidence/backup-3.json")" -ge 2 ] || fail "the job was finished under its first lease"
-    tell_backup backup-3 "the lease ran out, the job went back to the queue by itself and is done, under its lease number $(
-        jq -r .term "$evidence/backup-3.json")"
-    note "$(since "$killed") s after the kill; $(cut -d' ' -f2 "$evidence/killed-job.txt" | tr '\n' ' ')"
+    tell_backup backup-3 "the agent is started again and finishes it, under lease $(jq -r .term "$evidence/backup-3.json")"
+    note "$(cut -d' ' -f2 "$evidence/killed-job.txt" | tr '\n' ' ')"
     [ "$(snapshots_in "$vault" | wc -l)" -eq $(($(wc -l <"$scratch/before") + 1)) ] || fail "there is not one snapshot more"
     step_began=$EPOCHREALTIME
     mkdir -p "$estate/restored"
