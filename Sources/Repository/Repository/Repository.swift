@@ -144,7 +144,11 @@ package final class Repository: Sendable {
         let genesis = try Record(
             repository: content.repository, vault: vault, number: 0, previous: .zero, checkpoint: 0, author: .site,
             body: .genesis(charter: charter, site: site.verifying), key: site)
-        try unsafe store.put(try Record.key(0), Record.object(genesis.bytes).span.bytes, use: .log)
+        do throws(Failure) {
+            try store.putSettled(try Record.key(0), Record.object(genesis.bytes), use: .log)
+        } catch where error.code == .damaged {
+            throw Failure(.exists, "\(store.location) holds a repository by now", advice: "Nothing of it was changed.")
+        }
         return vault
     }
 

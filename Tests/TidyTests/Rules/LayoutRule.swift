@@ -6,6 +6,8 @@ enum LayoutRule {
         "Package.resolved",
     ]
     static let drawers: Set<String> = ["utils", "util", "utilities", "common", "helpers", "helper", "manager", "misc"]
+    /// Of types' names.
+    static let drawerEndings = ["Utils", "Utilities", "Helper", "Helpers", "Manager"]
 
     static func findings(topLevelEntries entries: [String]) -> [Finding] {
         entries.filter { !$0.hasPrefix(".") && !topLevel.contains($0) }.sorted().map {
@@ -16,7 +18,10 @@ enum LayoutRule {
     /// Of a path below `Sources/` or `Tests/`: no folder or file that could hold anything.
     static func findings(in file: SourceFile) -> [Finding] {
         let names = file.components.map { $0.split(separator: ".").first.map(String.init) ?? "" }
-        return names.filter { drawers.contains($0.lowercased()) }.map {
+        let isDrawer = { (name: String) in
+            drawers.contains(name.lowercased()) || drawerEndings.contains(where: name.hasSuffix)
+        }
+        return names.filter(isDrawer).map {
             Finding(path: file.path, line: 1, what: "\"\($0)\" is a drawer: name it after what it holds")
         }
     }

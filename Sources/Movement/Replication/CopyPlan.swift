@@ -1,0 +1,35 @@
+internal import Platform
+internal import Repository
+
+/// What of a snapshot's packs is at the destination, and what has to come.
+struct CopyPlan {
+    /// Packs to fetch, in ascending order.
+    private(set) var missing: [Digest] = []
+    /// Roots whose content lies in other packs at the origin, and in none at the destination.
+    private(set) var relocated: [(root: Digest, packs: [Digest])] = []
+    /// Sealed bytes that need not be fetched.
+    private(set) var bytesThere: UInt64 = 0
+
+    init(_ roots: Set<Digest>, origin: LogState, here: LogState) {
+        var wanted: Set<Digest> = []
+        for root in roots.sorted() {
+            let local = here.packs(for: root)
+            if local.allSatisfy({ here.isLive(.pack, $0) }) {
+                for pack in local {
+                    bytesThere += here.names(of: .pack, pack).first.flatMap { here.objects[$0]?.length } ?? 0
+                }
+                continue
+            }
+            let packs = origin.packs(for: root)
+            for pack in packs where !here.isLive(.pack, pack) { wanted.insert(pack) }
+            if Set(local) != Set(packs) { relocated.append((root, packs)) }
+        }
+        missing = wanted.sorted()
+    }
+}
+
+extension LogState {
+    func isLive(_ kind: ObjectKind, _ digest: Digest) -> Bool {
+        names(of: kind, digest).contains { objects[$0]?.status == .live }
+    }
+}

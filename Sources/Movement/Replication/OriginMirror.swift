@@ -1,0 +1,136 @@
+internal import ObjectStore
+internal import Platform
+internal import Repository
+internal import Sealing
+
+/// The origin's verified log beside the data, `origins/<vault>/log/<n>`, so that what the origin said of keys,
+/// revocations and destruction can be shown at the destination when the origin is gone.
+///
+/// Records are mirrored in order, each put once, so the mirror is itself the note of how far it got. A record that is
+/// another than the one mirrored before shows an origin that was rolled back.
+struct OriginMirror {
+    private let source: Repository
+    private let target: Repository
+    private let folder: String
+
+    init(_ source: Repository, _ target: Repository) {
+        self.source = source
+        self.target = target
+        folder = "origins/\(source.vault.hex)/log"
+    }
+
+    /// Mirrors the records that lack, and says how many.
+    /// - Throws: `.refused` when the origin's log is not the one mirrored before, and no statement accepts that.
+    func advance() throws(Failure) -> UInt64 {
+        let state = source.log.state
+        // A hint where to go on; what it leaves out is found there and compared.
+        let last = try lastMirrored()
+        if let last {
+            guard last <= state.head, try isSame(last) else {
+                // The root accepted the new branch; the old one stays here as evidence.
+                if !state.acceptedHeads.isEmpty { return 0 }
+                throw rolledBack(last)
+            }
+        }
+        let first = last.map { $0 + 1 } ?? 0
+        guard first <= state.head else { return 0 }
+        for number in first...state.head {
+            let object = try original(number)
+            let key = try Record.key(number, folder: folder)
+            do throws(Failure) {
+                try target.store.putSettled(key, object, use: .log)
+            } catch where error.code == .damaged {
+                guard try isSame(number) else { throw rolledBack(number) }
+            }
+        }
+        return state.head - first + 1
+    }
+
+    /// Appends at the destination what the origin's root statements changed and is not in effect here.
+    func passOnStatements() throws {
+        let there = source.log.state
+        guard !Self.isCovered(there, by: target.log.state) else { return }
+        guard there.head > 0 else { return }
+        for number in 1...there.head {
+            guard let record = try? record(number), case .statement(let statement) = record.body,
+                Self.changes(statement, target.log.state)
+            else { continue }
+            do {
+                try target.appendAsSite { _ in .statement(statement) }
+            } catch let failure as Failure where failure.code == .refused {
+                // Not yet: a generation, for example, is retired only when no snapshot here is sealed to it.
+                continue
+            }
+        }
+    }
+
+    private static func isCovered(_ origin: LogState, by here: LogState) -> Bool {
+        origin.revoked.isSubset(of: here.revoked) && origin.newestReader <= here.newestReader
+            && origin.oldestReader <= here.oldestReader && (!origin.isDestroyed || here.isDestroyed)
+    }
+
+    private static func changes(_ statement: Statement, _ state: LogState) -> Bool {
+        switch statement.content {
+        case .charter, .certificate: false
+        case .newGeneration(let generation, _): state.readers[generation] == nil
+        case .retireGenerations(let below): state.oldestReader < below
+        case .revoke(let authors): !state.revoked.isSuperset(of: authors)
+        case .destroyed: !state.isDestroyed
+        case .acceptHead(let vault, let number, _): vault == state.vault && state.acceptedHeads[number] == nil
+        }
+    }
+
+    // MARK: - Single records
+
+    /// A record of the origin, from the mirror or, where that does not verify, from the origin.
+    func record(_ number: UInt64) throws(Failure) -> Record {
+        if let object = try? target.store.get(try Record.key(number, folder: folder), atMost: Record.largestObject),
+            let record = try? decode(object, number)
+        {
+            return record
+        }
+        return try decode(try original(number), number)
+    }
+
+    private func decode(_ object: [UInt8], _ number: UInt64) throws(Failure) -> Record {
+        let state = source.log.state
+        guard let bytes = Record.Halves(object).either else {
+            throw Failure(.damaged, "record \(number) of \(source.store.location) is damaged in both halves")
+        }
+        return try Record(
+            bytes, repository: state.repository, vault: state.vault, number: number, site: state.site,
+            root: state.charter.root)
+    }
+
+    /// As stored; with both halves whole when one of them is.
+    private func original(_ number: UInt64) throws(Failure) -> [UInt8] {
+        let object = try source.store.get(try Record.key(number), atMost: Record.largestObject)
+        return Record.Halves(object).either.map { Record.object($0) } ?? object
+    }
+
+    private func isSame(_ number: UInt64) throws(Failure) -> Bool {
+        let mirrored = try target.store.get(try Record.key(number, folder: folder), atMost: Record.largestObject)
+        let object = try original(number)
+        guard let canonical = Record.Halves(object).either else { return mirrored == object }
+        let halves = Record.Halves(mirrored)
+        // A mirrored record with no whole half proves nothing against the origin.
+        return halves.either.map { $0 == canonical } ?? true
+    }
+
+    private func lastMirrored() throws(Failure) -> UInt64? {
+        var last: UInt64?
+        var after: StoreKey?
+        while true {
+            let page = try target.store.list(prefix: folder + "/", after: after, limit: 1000)
+            guard let end = page.last else { return last }
+            last = UInt64(end.key.text.dropFirst(folder.utf8.count + 1)) ?? last
+            after = end.key
+        }
+    }
+
+    private func rolledBack(_ number: UInt64) -> Failure {
+        Failure(
+            .refused, "the log in \(source.store.location) was rolled back: record \(number) was copied here before and is gone or another there",
+            advice: "Nothing was copied. What was copied before is safe in \(target.store.location).")
+    }
+}
