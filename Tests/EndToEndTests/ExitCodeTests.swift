@@ -15,7 +15,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ["--help"], ["--version"], ["repository", "--help"], ["repository", "backup", "--help"], ["help", "repository"],
+        ["--help"], ["--version"], ["repository", "--help"], ["repository", "backup", "--help"],
+        ["help", "repository"],
     ])
     func helpIsNoError(arguments: [String]) throws {
         let run = try Toolbox().run(arguments)
@@ -140,7 +141,8 @@ import Testing
         let arguments = toolbox.arguments("list", ["latest:desk"]).map { "'\($0)'" }.joined(separator: " ")
         let child = try ChildProcess.start(
             ProcessLaunch(
-                "bash", ["-c", "set -o pipefail; '\(Toolbox.program)' \(arguments) | head -n 1 > '\(toolbox("line"))'"],
+                "bash",
+                ["-c", "set -o pipefail; '\(Toolbox.program)' \(arguments) | head -n 1 > '\(toolbox("line"))'"],
                 environment: ["BREAKWATER_STATE": toolbox("state")]))
         #expect(try child.wait(until: .after(.seconds(60))) == .code(0))
         #expect(try toolbox.bytes(of: "line").last == UInt8(ascii: "\n"))

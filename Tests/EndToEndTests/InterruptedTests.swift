@@ -17,7 +17,8 @@ import Testing
         return toolbox
     }
 
-    private func expectSound(_ toolbox: Toolbox, snapshots: Int, at location: SourceLocation = #_sourceLocation) throws {
+    private func expectSound(_ toolbox: Toolbox, snapshots: Int, at location: SourceLocation = #_sourceLocation) throws
+    {
         try toolbox.repository("check", ["--read-data"], at: location)
         #expect(try toolbox.repository("snapshots").objects.count == snapshots, sourceLocation: location)
         let name = "target-" + Hex.encode(Surroundings.system.random(4))

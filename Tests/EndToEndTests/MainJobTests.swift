@@ -141,7 +141,8 @@ import Testing
         let environment = ["BREAKWATER_PASSPHRASE_FILE": toolbox("passphrase")]
         let made = try toolbox.run(["repository", "init", "--vault", toolbox("vault")], environment: environment)
         #expect(made.exit == .code(0))
-        let listed = try toolbox.run(["repository", "snapshots", "--vault", toolbox("vault")], environment: environment)
+        let listed = try toolbox.run(
+            ["repository", "snapshots", "--vault", toolbox("vault")], environment: environment)
         #expect(listed.exit == .code(0))
         #expect(listed.output == "")
     }

@@ -110,7 +110,8 @@ final class Toolbox: Sendable {
 
     /// Files below a directory of the vault, by their paths in it, in order.
     func objects(_ folder: String, vault: String = "vault") -> [String] {
-        let found = FileManager.default.enumerator(atPath: self(vault) + "/" + folder)?.compactMap { $0 as? String } ?? []
+        let found =
+            FileManager.default.enumerator(atPath: self(vault) + "/" + folder)?.compactMap { $0 as? String } ?? []
         return found.map { folder + "/" + $0 }.filter { path in
             var isDirectory: ObjCBool = false
             return FileManager.default.fileExists(atPath: self(vault) + "/" + path, isDirectory: &isDirectory)

@@ -3,6 +3,7 @@ import ObjectStore
 import Platform
 import Replication
 import Repository
+import Sealing
 
 /// Copies a vault to another, sealed as it is.
 struct CopyCommand: EngineCommand {
@@ -26,7 +27,8 @@ struct CopyCommand: EngineCommand {
         let start = bench.surroundings.uptime()
         let origin = try bench.store(at: source, .reading)
         guard try origin.length(of: try Record.key(0)) != nil else {
-            throw Failure(.notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
+            throw Failure(
+                .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
         }
         guard !target.isEmpty else { throw Failure(.usage, "the path of the vault is empty") }
         try DirectoryStore.makeRoot(at: target)
@@ -74,7 +76,8 @@ struct CopyCommand: EngineCommand {
             ("origin", .text(report.origin.hex)), ("destination", .text(report.destination.hex)),
             ("isNew", .flag(report.isNew)), ("copied", .list(report.copied.map { .text($0.hex) })),
             ("alreadyThere", .number(UInt64(report.alreadyThere))), ("forgotten", .number(UInt64(report.forgotten))),
-            ("notCopied", .list(report.damaged.map { .text($0.snapshot.hex) })), ("packs", .number(UInt64(report.packs))),
+            ("notCopied", .list(report.damaged.map { .text($0.snapshot.hex) })),
+            ("packs", .number(UInt64(report.packs))),
             ("packsResumed", .number(UInt64(report.packsResumed))), ("bytesSent", .number(report.bytesSent)),
             ("bytesAlreadyThere", .number(report.bytesAlreadyThere)), ("seconds", .fraction(seconds)),
         ])
