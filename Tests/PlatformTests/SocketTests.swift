@@ -86,6 +86,16 @@ import Testing
         listener.stop()
     }
 
+    @Test func `a listener that accepts nobody ends in a deadline`() throws {
+        let listener = try UnixListener(path: try temporaryFolder(depth: 0) + "/socket", backlog: 0)
+        var waiting: [StreamSocket] = []
+        #expect(throws: Failure(.unreachable, "")) {
+            while true { waiting.append(try StreamSocket.connect(unix: listener.path, by: .after(.milliseconds(50)))) }
+        }
+        #expect(!waiting.isEmpty)
+        listener.stop()
+    }
+
     private func receiveAll(_ socket: StreamSocket, _ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         let whole = bytes.withUnsafeMutableBytes {

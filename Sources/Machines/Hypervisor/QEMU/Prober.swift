@@ -84,8 +84,9 @@ final class Prober {
     }
 
     private func askPort(_ text: String) -> String? {
-        guard let port = process.probePort, let socket = try? StreamSocket.connect(loopbackPort: port) else { return nil }
         let wait = Deadline.after(.milliseconds(500))
+        guard let port = process.probePort, let socket = try? StreamSocket.connect(loopbackPort: port, by: wait)
+        else { return nil }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 4096)
         while answer.count < 65536 {
@@ -100,7 +101,7 @@ final class Prober {
 
     private func askAgent() -> String? {
         let wait = Deadline.after(.seconds(1))
-        guard let socket = try? StreamSocket.connect(unix: launcher.path(QEMUCommandLine.agent)),
+        guard let socket = try? StreamSocket.connect(unix: launcher.path(QEMUCommandLine.agent), by: wait),
             let agent = try? GuestAgent(socket, mark: launcher.mark(), by: wait),
             (try? agent.perform("guest-ping", by: wait)) != nil,
             let info = try? agent.perform("guest-info", by: wait)

@@ -134,7 +134,8 @@ final class QEMUMachine: RunningMachine {
         do throws(Failure) {
             let deadline = Deadline.after(limit)
             let agent = try GuestAgent(
-                StreamSocket.connect(unix: launcher.path(QEMUCommandLine.agent)), mark: launcher.mark(), by: deadline)
+                StreamSocket.connect(unix: launcher.path(QEMUCommandLine.agent), by: deadline), mark: launcher.mark(),
+                by: deadline)
             try agent.tell("guest-shutdown", ["mode": "powerdown"], by: deadline)
         } catch {
             _ = try? process.monitor.perform("system_powerdown")

@@ -17,11 +17,15 @@ package final class StreamSocket: Sendable {
 
     // MARK: - Connecting
 
-    /// - Throws: `.notFound` when there is no such socket, `.unreachable` when nobody listens there.
-    package static func connect(unix path: String) throws(Failure) -> StreamSocket {
+    /// A listener that accepts nobody lets the connections of a few wait and blocks the next: hence the deadline.
+    /// - Throws: `.notFound` when there is no such socket, `.unreachable` when nobody listens there or accepts in time.
+    package static func connect(
+        unix path: String, by deadline: Deadline = .after(.seconds(10))
+    ) throws(Failure) -> StreamSocket {
         let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw .system(errno, "cannot make a socket") }
         let connection = StreamSocket(owning: number, name: path)
+        limit(number, deadline)
         unsafe try UnixAddress.with(path) { address, length throws(Failure) in
             while unsafe Glibc.connect(number, address, length) != 0 {
                 if errno == EINTR { continue }
@@ -32,10 +36,14 @@ package final class StreamSocket: Sendable {
     }
 
     /// To a port of this machine's own 127.0.0.1.
-    package static func connect(loopbackPort port: UInt16) throws(Failure) -> StreamSocket {
+    /// - Throws: `.unreachable` when nobody listens there or accepts in time.
+    package static func connect(
+        loopbackPort port: UInt16, by deadline: Deadline = .after(.seconds(10))
+    ) throws(Failure) -> StreamSocket {
         let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard number >= 0 else { throw .system(errno, "cannot make a socket") }
         let connection = StreamSocket(owning: number, name: "127.0.0.1:\(port)")
+        limit(number, deadline)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
@@ -47,6 +55,15 @@ package final class StreamSocket: Sendable {
         }
         if result != 0 { throw Failure.connecting(to: connection.name, errno) }
         return connection
+    }
+
+    /// Linux bounds connect(2) by the time limit for sending, which nothing else here uses.
+    private static func limit(_ number: Int32, _ deadline: Deadline) {
+        guard let remaining = deadline.remaining else { return }
+        let (seconds, attoseconds) = remaining.components
+        // Zero would mean no limit.
+        var time = timeval(tv_sec: Int(seconds), tv_usec: max(1, Int(attoseconds / 1_000_000_000_000)))
+        _ = unsafe setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
     }
 
     // MARK: - Receiving
@@ -138,7 +155,7 @@ extension Failure {
     fileprivate static func connecting(to name: String, _ number: Int32) -> Failure {
         let failure = Failure.system(number, "cannot connect to \(name)")
         return switch number {
-        case ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EAGAIN: Failure(.unreachable, failure.what)
+        case ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EAGAIN, EINPROGRESS: Failure(.unreachable, failure.what)
         default: failure
         }
     }
