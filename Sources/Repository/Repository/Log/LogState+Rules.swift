@@ -95,6 +95,8 @@ extension LogState {
         case .statement(let statement): try hear(statement)
         case .checkpoint(let name, let state):
             guard state < record.number, name.kind == .checkpoint else { throw RuleBroken("a checkpoint of a state to come") }
+            // Condemned while it was not yet named, it may be gone.
+            guard !closedSessions.contains(name.session) else { throw RuleBroken("the checkpoint was condemned") }
             checkpoint = CheckpointMark(record: record.number, state: state, object: name)
         case .void: throw RuleBroken("nothing to void")
         case .closeLean(_, let snapshot): closedLeans.insert(snapshot)
