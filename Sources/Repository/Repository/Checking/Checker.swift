@@ -139,7 +139,13 @@ package final class Checker: Sendable {
     }
 
     private func isWhole(_ name: ObjectName, _ store: any ObjectStore) -> Bool {
-        if name.kind == .pack { return (try? PackCheck(store, name, length: nil, readData: true).run { _ in }) != nil }
-        return (try? ObjectReader(store).read(name)) != nil
+        do {
+            if name.kind == .pack {
+                _ = try PackCheck(store, name, length: nil, readData: true).run { _ in }
+            } else {
+                _ = try ObjectReader(store).read(name)
+            }
+            return true
+        } catch { return false }
     }
 }
