@@ -134,4 +134,18 @@ import Testing
         }
         #expect(names.count == 1)
     }
+
+    @Test func directoriesThatOnlyLeadThereAreTold() {
+        var leading = LeadingDirectories()
+        for (parent, isDirectory) in [
+            ("", true), ("home", true), ("home/user", true), ("home/user/documents", false),
+            ("home/user/documents", true), ("home/user/documents/inner", true), ("", true), ("srv", true),
+        ] { leading.meet(in: Array(parent.utf8), isDirectory: isDirectory) }
+        func leads(_ path: String) -> Bool { leading.contains(Array(path.utf8)) }
+        #expect(leads("home") && leads("home/user") && leads("srv"))
+        #expect(!leads("home/user/documents") && !leads("home/user/documents/inner"))
+        #expect(!leads("srv/empty"))
+        leading.meet(in: [], isDirectory: false)
+        #expect(!leads("home"), "a file beside it means that the root itself was backed up")
+    }
 }
