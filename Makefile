@@ -45,7 +45,7 @@ bench-restic: build
 	@$(INSTALL) Sites/install/bench.txt
 	@SOURCE='$(SOURCE)' RUNS='$(RUNS)' bash Sites/bench/restic.sh
 
-fixtures: $(FIXTURE)
+fixtures: packages-desktop $(FIXTURE)
 
 # The desktop of the demo and of the tests; the same packages give the same bytes.
 $(FIXTURE): $(RECIPE) | packages-desktop

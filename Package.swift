@@ -158,7 +158,7 @@ let programs: [Module] = [
         libraries: [Library.argumentParser, Library.logging, Library.serviceLifecycle, Library.yams]),
     Module(
         name: "breakwater-coordinator", imports: ["Platform", "Model", "Catalog", "Wire", "Coordinator"],
-        libraries: [Library.argumentParser, Library.logging, Library.serviceLifecycle, Library.yams]),
+        libraries: [Library.argumentParser, Library.logging, Library.serviceLifecycle, Library.unixSignals, Library.yams]),
 ]
 
 /// Shared by tests: doubles and fixtures (`Support`), the suite every store must pass (`Conformance`).

@@ -7,6 +7,7 @@
 #   RUNS=3           runs of each tool
 #   BREAKWATER=...   the program, .build/release/breakwater otherwise
 set -euo pipefail
+export LC_ALL=C.UTF-8
 
 project=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 breakwater=${BREAKWATER:-$project/.build/release/breakwater}

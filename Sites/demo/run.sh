@@ -6,6 +6,7 @@
 #   TMPDIR                where the estate lies while it runs (/tmp)
 set -euo pipefail
 shopt -s inherit_errexit
+export LC_ALL=C.UTF-8 # numbers with points, whatever the reader's language
 
 project=$(realpath "$(dirname "${BASH_SOURCE[0]}")/../..")
 programs=${BREAKWATER_PROGRAMS:-$project/.build/release}

@@ -28,19 +28,22 @@ final class Bench: Sendable {
 
     static func event(_ what: String, at seconds: Int64 = 1) -> JournalEvent {
         JournalEvent(
-            when: Timestamp(seconds: seconds), actor: Actor(kind: .operator, name: "li", address: "192.0.2.1"), what: what,
+            when: Timestamp(seconds: seconds), actor: Actor(kind: .operator, name: "li", address: "192.0.2.1"),
+            what: what,
             subject: "x", details: ["路径": "/文件"])
     }
 
     static func site(_ id: String = "hk-alc") throws -> Site {
         Site(
-            id: try .init(id), title: "Hong Kong", failureDomain: "hk", vault: Vault(id: try .init("\(id)-vault"), path: "/v"),
+            id: try .init(id), title: "Hong Kong", failureDomain: "hk",
+            vault: Vault(id: try .init("\(id)-vault"), path: "/v"),
             address: "https://127.0.0.1:1", peer: nil, accelerator: .auto)
     }
 
     static func tenant() throws -> Tenant {
         Tenant(
-            id: try .init("harbour-trading"), title: "Harbour", repository: Digest.zero.hex, created: Timestamp(seconds: 1))
+            id: try .init("harbour-trading"), title: "Harbour", repository: Digest.zero.hex,
+            created: Timestamp(seconds: 1))
     }
 
     static func desktop() throws -> Desktop {

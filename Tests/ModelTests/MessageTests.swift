@@ -24,12 +24,14 @@ import Testing
                     peerAddress: "https://h:1", peerVaultID: vault, peerHead: nil)),
             .restore(
                 RestoreWork(
-                    repository: try place(), desktop: try .init("d"), snapshot: "abcdef01", what: .files, include: ["a/b"],
+                    repository: try place(), desktop: try .init("d"), snapshot: "abcdef01", what: .files,
+                    include: ["a/b"],
                     target: "/restored")),
             .recover(
                 RecoverWork(
                     repository: try place(), run: try .init("r"), desktop: try .init("d"), snapshot: "abcdef01",
-                    machine: MachineProfile(ports: [22]), probe: Probe(readyLine: "ready", port: 22), accelerator: .tcg)),
+                    machine: MachineProfile(ports: [22]), probe: Probe(readyLine: "ready", port: 22), accelerator: .tcg)
+            ),
             .stopMachine(StopMachineWork(run: try .init("r"), desktop: try .init("d"))),
             .check(CheckWork(repository: try place(), readData: true)),
         ]

@@ -20,7 +20,8 @@ enum Given {
 
     static func place(_ tenant: String = "harbour-trading") throws -> RepositoryPlace {
         RepositoryPlace(
-            tenant: try .init(tenant), repository: Digest.zero.hex, vaultID: String(repeating: "0", count: 32), head: nil)
+            tenant: try .init(tenant), repository: Digest.zero.hex, vaultID: String(repeating: "0", count: 32),
+            head: nil)
     }
 
     static func backup(_ desktop: String = "desktop-1") throws -> Work {
@@ -145,7 +146,9 @@ enum Given {
             #expect(actions.contains(.settle) == (attempt == 3))
         }
         #expect(machine.job.state.name == .failed)
-        #expect(throws: Failure(.exists, "")) { _ = try machine.on(.lease(agent: agent, seconds: 30), now: Given.time(999)) }
+        #expect(throws: Failure(.exists, "")) {
+            _ = try machine.on(.lease(agent: agent, seconds: 30), now: Given.time(999))
+        }
     }
 
     @Test func aFailureWorthAnotherTryRestsAndThenWakesTheSite() throws {
@@ -153,7 +156,9 @@ enum Given {
         _ = try machine.on(failed(1, retry: true), now: Given.time(10))
         #expect(machine.job.state == .queued)
         #expect(machine.job.notBefore == Given.time(12))
-        #expect(throws: Failure(.exists, "")) { _ = try machine.on(.lease(agent: agent, seconds: 30), now: Given.time(11)) }
+        #expect(throws: Failure(.exists, "")) {
+            _ = try machine.on(.lease(agent: agent, seconds: 30), now: Given.time(11))
+        }
         #expect(try machine.on(.tick, now: Given.time(11)).isEmpty)
         #expect(try machine.on(.tick, now: Given.time(12)) == [.wake(machine.job.site)])
         _ = try machine.on(.lease(agent: agent, seconds: 30), now: Given.time(12))
@@ -220,11 +225,12 @@ enum Given {
                 now += Int64.random(in: 0...20, using: &random)
                 let term = UInt64.random(in: 0...(machine.job.term + 1), using: &random)
                 let who = Bool.random(using: &random) ? agent : other
-                let events: [JobMachine.Event] = [
-                    .lease(agent: who, seconds: 30), beat(term, by: who), done(term, by: who),
-                    .report(agent: who, term: term, outcome: .failed(Given.failure(retry: true))),
-                    .report(agent: who, term: term, outcome: .cancelled), .tick, .resumed(seconds: 30),
-                ] + (Int.random(in: 0..<20, using: &random) == 0 ? [.cancel] : [])
+                let events: [JobMachine.Event] =
+                    [
+                        .lease(agent: who, seconds: 30), beat(term, by: who), done(term, by: who),
+                        .report(agent: who, term: term, outcome: .failed(Given.failure(retry: true))),
+                        .report(agent: who, term: term, outcome: .cancelled), .tick, .resumed(seconds: 30),
+                    ] + (Int.random(in: 0..<20, using: &random) == 0 ? [.cancel] : [])
                 let event = try #require(events.randomElement(using: &random))
                 let before = machine.job
                 do {

@@ -8,7 +8,8 @@ import Testing
         RecoveryRun(
             id: try .init("run-1"), kind: .unplanned, tenant: try .init("harbour-trading"),
             plan: RecoveryPlan(
-                desktop: try .init("desktop-1"), site: try .init("cn-shbao"), probe: Probe(readyLine: "ready", port: 80),
+                desktop: try .init("desktop-1"), site: try .init("cn-shbao"),
+                probe: Probe(readyLine: "ready", port: 80),
                 accelerator: .auto),
             point: try .init("point-1"), snapshot: "abcd", pointTaken: Given.time(0), declared: Given.time(60))
     }

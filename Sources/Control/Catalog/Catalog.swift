@@ -53,7 +53,8 @@ package final class Catalog: Sendable {
     }
 
     /// Changes what is not worth an entry in the journal.
-    package func writeQuietly<T: Sendable>(_ body: @escaping @Sendable (Writing) throws -> T) async throws(Failure) -> T {
+    package func writeQuietly<T: Sendable>(_ body: @escaping @Sendable (Writing) throws -> T) async throws(Failure) -> T
+    {
         try await Self.translating("writing the catalog") {
             try await pool.write { database in try body(Writing(database)) }
         }

@@ -70,7 +70,8 @@ extension Reading {
     private func withCopies(_ point: RecoveryPoint) throws -> RecoveryPoint {
         var point = point
         point.copies = try Row.fetchAll(
-            database, sql: "SELECT site, vault, arrived FROM recoveryPointCopies WHERE point = ? ORDER BY arrived, site",
+            database,
+            sql: "SELECT site, vault, arrived FROM recoveryPointCopies WHERE point = ? ORDER BY arrived, site",
             arguments: [point.id.text]
         ).map { row in
             RecoveryPoint.Copy(

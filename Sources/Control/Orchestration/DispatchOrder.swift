@@ -13,8 +13,10 @@ package enum DispatchOrder {
     /// - Parameter open: every job that is not over, of every site, queued ones included.
     package static func next(for site: Site.ID, open: [Job], room: Int, now: Timestamp) -> [Job.ID] {
         var chosen: [Job] = []
-        let waiting = open.filter { $0.site == site && $0.state.name == .queued && ($0.notBefore.map { $0 <= now } ?? true) }
-            .sorted(by: before)
+        let waiting = open.filter {
+            $0.site == site && $0.state.name == .queued && ($0.notBefore.map { $0 <= now } ?? true)
+        }
+        .sorted(by: before)
         for job in waiting where chosen.count < room {
             let others = open.filter { $0.id != job.id && ($0.state.lease != nil || $0.kind == .initialiseRepository) }
             guard !(others + chosen).contains(where: { blocks($0, job) }) else { continue }

@@ -130,7 +130,8 @@ package struct JobMachine: Sendable {
             return attemptEnded(
                 "job.returned",
                 WorkFailure(
-                    Failure(.cancelled, "Agent \(agent) gave job \(job.id) back \(job.attempts + 1) times"), retry: true),
+                    Failure(.cancelled, "Agent \(agent) gave job \(job.id) back \(job.attempts + 1) times"), retry: true
+                ),
                 notBefore: nil)
         }
     }

@@ -28,6 +28,10 @@ package final class PeerStore: ObjectStore {
 
     package func close() async { await exchange.close() }
 
+    /// The same from a thread of the engine.
+    @available(*, noasync)
+    package func closeBlocking() { exchange.closeBlocking() }
+
     package func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) { throw readOnly() }
     package func delete(_ key: StoreKey) throws(Failure) { throw readOnly() }
     package func space() throws(Failure) -> StoreSpace? { nil }

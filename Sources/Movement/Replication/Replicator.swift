@@ -94,6 +94,7 @@ package struct Replicator: Sendable {
             meter.finishSnapshot()
         }
         try copy.finish()
+        try target.writeCheckpointIfDue()
         return report
     }
 

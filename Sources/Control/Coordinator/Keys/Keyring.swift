@@ -17,7 +17,8 @@ package struct Keyring: Sendable {
 
     package func wrap(_ secret: [UInt8], of tenant: Tenant.ID) throws(Failure) -> [UInt8] {
         do {
-            guard let sealed = try AES.GCM.seal(secret, using: master, authenticating: Self.label(tenant)).combined else {
+            guard let sealed = try AES.GCM.seal(secret, using: master, authenticating: Self.label(tenant)).combined
+            else {
                 throw Failure(.failed, "AES-GCM took another nonce than its own")
             }
             return [UInt8](sealed)

@@ -30,7 +30,9 @@ enum Consequences {
         case .replicate(let copied):
             let vault = try writing.reading.tenantVault(job.tenant, at: job.site)
             for snapshot in copied.snapshots {
-                guard let point = try writing.reading.recoveryPoint(snapshot: snapshot, of: job.tenant) else { continue }
+                guard let point = try writing.reading.recoveryPoint(snapshot: snapshot, of: job.tenant) else {
+                    continue
+                }
                 let copy = RecoveryPoint.Copy(site: job.site, vault: vault.vault, arrived: now)
                 guard try writing.addCopy(copy, of: point.id) else { continue }
                 try writing.journal(
@@ -61,7 +63,8 @@ enum Consequences {
     private static func recoveryPoint(
         from backup: BackupResult, of job: Job, in writing: Writing, now: Timestamp, by actor: Actor
     ) throws {
-        guard let desktop = job.desktop, try writing.reading.recoveryPoint(snapshot: backup.snapshot, of: job.tenant) == nil
+        guard let desktop = job.desktop,
+            try writing.reading.recoveryPoint(snapshot: backup.snapshot, of: job.tenant) == nil
         else { return }
         let vault = try writing.reading.tenantVault(job.tenant, at: job.site)
         let name = SHA256.hash(Array("\(job.tenant)\n\(backup.snapshot)".utf8)).hex.prefix(20)
@@ -86,7 +89,9 @@ enum Consequences {
         _ head: LogHead, from job: Job, in writing: Writing, now: Timestamp, by actor: Actor
     ) throws {
         var vault = try writing.reading.tenantVault(job.tenant, at: job.site)
-        if let known = vault.head, head.number < known.number || (head.number == known.number && head.hash != known.hash) {
+        if let known = vault.head,
+            head.number < known.number || (head.number == known.number && head.hash != known.hash)
+        {
             // Another job's later head may have been reported first; only the same number with another hash, or a
             // head that the agent was told to reach and did not, is a roll-back.
             guard head.number == known.number || head.number < (job.work.repository?.head?.number ?? 0) else { return }

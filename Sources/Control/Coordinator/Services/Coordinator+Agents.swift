@@ -36,7 +36,8 @@ extension Coordinator {
                 let chosen = DispatchOrder.next(
                     for: agent.site, open: try writing.reading.openJobs(), room: room, now: now)
                 let outcomes = try chosen.map {
-                    try Transition.apply(.lease(agent: agent.id, seconds: seconds), to: $0, in: writing, now: now, by: actor)
+                    try Transition.apply(
+                        .lease(agent: agent.id, seconds: seconds), to: $0, in: writing, now: now, by: actor)
                 }
                 return (outcomes.map(\.job), outcomes.flatMap(\.topics))
             }

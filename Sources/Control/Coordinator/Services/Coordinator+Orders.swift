@@ -21,13 +21,15 @@ extension Coordinator {
             try writing.journal(
                 JournalEvent(
                     when: now, actor: actor, what: "tenant.created", subject: tenant.id.text, tenant: tenant.id,
-                    details: ["repository": tenant.repository, "sites": order.sites.map(\.text).joined(separator: " ")]))
+                    details: ["repository": tenant.repository, "sites": order.sites.map(\.text).joined(separator: " ")])
+            )
             var topics: [Bell.Topic] = []
             for place in places {
                 let site = try writing.reading.site(place.site)
                 try writing.save(
                     TenantVault(
-                        tenant: tenant.id, site: site.id, vault: site.vault.id, vaultID: place.vaultID, state: .declared))
+                        tenant: tenant.id, site: site.id, vault: site.vault.id, vaultID: place.vaultID, state: .declared
+                    ))
                 let work = InitialiseRepositoryWork(
                     repository: RepositoryPlace(
                         tenant: tenant.id, repository: tenant.repository, vaultID: place.vaultID, head: nil),

@@ -28,7 +28,8 @@ enum Transition {
         }
         for case .journal(let what, let details) in actions {
             try writing.journal(
-                JournalEvent(when: now, actor: actor, what: what, subject: id.text, tenant: job.tenant, details: details))
+                JournalEvent(
+                    when: now, actor: actor, what: what, subject: id.text, tenant: job.tenant, details: details))
         }
         for action in actions {
             switch action {
@@ -41,7 +42,8 @@ enum Transition {
             case .deliver, .answer, .alreadySettled, .journal: break
             }
         }
-        if job.kind == .recover, let run = job.run, job.progress?.stage == .probing, before.progress?.stage != .probing {
+        if job.kind == .recover, let run = job.run, job.progress?.stage == .probing, before.progress?.stage != .probing
+        {
             topics += try apply(.machineStarted, to: run, in: writing, now: now, by: actor)
         }
         return Outcome(job: job, actions: actions, topics: topics)
@@ -55,7 +57,8 @@ enum Transition {
         if let run = job.run { details["run"] = run.text }
         try writing.journal(
             JournalEvent(
-                when: now, actor: actor, what: "job.ordered", subject: job.id.text, tenant: job.tenant, details: details))
+                when: now, actor: actor, what: "job.ordered", subject: job.id.text, tenant: job.tenant, details: details
+            ))
         return [.site(job.site), .job(job.id)]
     }
 
@@ -70,12 +73,14 @@ enum Transition {
         try writing.save(run)
         for case .journal(let what, let details) in actions {
             try writing.journal(
-                JournalEvent(when: now, actor: actor, what: what, subject: id.text, tenant: run.tenant, details: details))
+                JournalEvent(
+                    when: now, actor: actor, what: what, subject: id.text, tenant: run.tenant, details: details))
         }
         var topics: [Bell.Topic] = [.run(id)]
         for action in actions {
             switch action {
-            case .orderStart: topics += try order(Self.start(of: run, in: writing, now: now), in: writing, now: now, by: actor)
+            case .orderStart:
+                topics += try order(Self.start(of: run, in: writing, now: now), in: writing, now: now, by: actor)
             case .orderStop: topics += try order(try Self.stop(of: run, now: now), in: writing, now: now, by: actor)
             case .cancelStart:
                 for job in try writing.reading.jobs(of: id) where job.kind == .recover && !job.state.isOver {

@@ -62,7 +62,8 @@ package struct CoordinatorServer: Service {
             operators: Self.location(operators.host, operatorPort), agents: Self.location(agents.host, agentPort))
         coordinator.agentsListen(at: addresses.agents)
         coordinator.logger.info(
-            "The coordinator listens", metadata: ["operators": "\(addresses.operators)", "agents": "\(addresses.agents)"])
+            "The coordinator listens",
+            metadata: ["operators": "\(addresses.operators)", "agents": "\(addresses.agents)"])
         await onListening(addresses)
     }
 

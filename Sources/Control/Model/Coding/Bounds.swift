@@ -17,7 +17,9 @@ package enum Bounds {
 
     /// PEM has line ends of its own.
     package static func pem(_ text: String, _ what: String) throws(Failure) {
-        guard text.utf8.count <= certificate else { throw Failure(.usage, "\(what) is longer than \(certificate) bytes") }
+        guard text.utf8.count <= certificate else {
+            throw Failure(.usage, "\(what) is longer than \(certificate) bytes")
+        }
     }
 
     /// An absolute path without `..`: agents act on what they are told, so they are told nothing that wanders.
@@ -25,7 +27,8 @@ package enum Bounds {
         guard path.utf8.count <= Self.path, path.hasPrefix("/"), !path.utf8.contains(0),
             !path.split(separator: "/").contains("..")
         else {
-            throw Failure(.usage, "\(what) \"\(path.prefix(120))\" is not an absolute path", advice: "Write it from / on")
+            throw Failure(
+                .usage, "\(what) \"\(path.prefix(120))\" is not an absolute path", advice: "Write it from / on")
         }
     }
 

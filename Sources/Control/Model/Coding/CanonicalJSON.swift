@@ -45,7 +45,8 @@ package enum CanonicalJSON {
             path.isEmpty ? "the document" : "\"\(path.map(\.stringValue).joined(separator: "."))\""
         }
         switch error {
-        case .keyNotFound(let key, let context): return "\"\(key.stringValue)\" is missing in \(place(context.codingPath))"
+        case .keyNotFound(let key, let context):
+            return "\"\(key.stringValue)\" is missing in \(place(context.codingPath))"
         case .typeMismatch(let type, let context): return "\(place(context.codingPath)) is not a \(type)"
         case .valueNotFound(_, let context): return "\(place(context.codingPath)) has no value"
         case .dataCorrupted(let context): return "\(place(context.codingPath)): \(context.debugDescription)"

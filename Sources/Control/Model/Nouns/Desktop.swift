@@ -62,6 +62,8 @@ package struct MachineProfile: Hashable, Sendable, Codable, Checked {
             throw Failure(.usage, "A machine of \(memoryMiB) MiB and \(processors) processors cannot be started")
         }
         try Bounds.list(ports.count, "A machine's ports", atMost: 64)
-        guard ports.allSatisfy({ (1...65535).contains($0) }) else { throw Failure(.usage, "A port lies outside 1...65535") }
+        guard ports.allSatisfy({ (1...65535).contains($0) }) else {
+            throw Failure(.usage, "A port lies outside 1...65535")
+        }
     }
 }

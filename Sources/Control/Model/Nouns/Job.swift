@@ -126,7 +126,8 @@ extension JobState: Codable {
         try container.encode(name, forKey: .name)
         switch self {
         case .queued, .cancelled: break
-        case .leased(let lease), .running(let lease), .cancelling(let lease): try container.encode(lease, forKey: .lease)
+        case .leased(let lease), .running(let lease), .cancelling(let lease):
+            try container.encode(lease, forKey: .lease)
         case .done(let result): try container.encode(result, forKey: .result)
         case .failed(let failure): try container.encode(failure, forKey: .failure)
         }

@@ -37,7 +37,8 @@ package struct KeyGrant: Hashable, Sendable, Codable, CustomStringConvertible {
         purpose: Purpose, repository: String, job: Job.ID, agent: EnrolledAgent.ID, expires: Timestamp
     ) -> [UInt8] {
         Array(
-            "breakwater key grant v1\n\(purpose.rawValue)\n\(repository)\n\(job)\n\(agent)\n\(expires.nanoseconds)".utf8)
+            "breakwater key grant v1\n\(purpose.rawValue)\n\(repository)\n\(job)\n\(agent)\n\(expires.nanoseconds)".utf8
+        )
     }
 
     package var info: [UInt8] {

@@ -77,13 +77,19 @@ package struct ReplicateResult: Hashable, Sendable, Codable {
     package var objects: UInt64
     package var milliseconds: UInt64
     package var head: LogHead
+    /// Snapshots that could not be copied as they lie at the origin; the others were.
+    package var warnings: [String]
 
-    package init(snapshots: [String], copiedBytes: UInt64, objects: UInt64, milliseconds: UInt64, head: LogHead) {
+    package init(
+        snapshots: [String], copiedBytes: UInt64, objects: UInt64, milliseconds: UInt64, head: LogHead,
+        warnings: [String] = []
+    ) {
         self.snapshots = snapshots
         self.copiedBytes = copiedBytes
         self.objects = objects
         self.milliseconds = milliseconds
         self.head = head
+        self.warnings = warnings
     }
 }
 
@@ -135,6 +141,7 @@ extension WorkResult: Checked {
         case .replicate(let result):
             try Bounds.list(result.snapshots.count, "Copied snapshots")
             for snapshot in result.snapshots { try Bounds.hexadecimal(snapshot, "A snapshot", bytes: 4...32) }
+            try Self.check(warnings: result.warnings)
             try Self.check(figures: [result.copiedBytes, result.objects, result.milliseconds])
         case .restore(let result):
             try Self.check(warnings: result.warnings)

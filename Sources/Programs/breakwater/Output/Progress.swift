@@ -35,9 +35,15 @@ final class Progress: Sendable {
     /// How many bytes there will be, when that becomes known.
     func expect(_ bytes: UInt64) { state.access { $0.expected = bytes } }
 
-    /// - Throws: `.cancelled` when the command is to stop; `ReaderGone` never: work goes on without its reader.
+    /// Notes how far it is.
+    /// - Throws: `.cancelled` when the command is to stop.
     func update(bytes: UInt64, files: UInt64) throws(Failure) {
         try interruption.check()
+        note(bytes: bytes, files: files)
+    }
+
+    /// Notes how far it is. Work goes on when nobody reads our output any more.
+    func note(bytes: UInt64, files: UInt64) {
         guard !console.isQuiet else { return }
         let now = surroundings.uptime()
         let due = state.access { state -> (line: String?, members: [(String, JSON)]?) in

@@ -7,7 +7,7 @@ import Synchronization
 /// The first is a request: commands that change something wind up at their next step. The second ends the program.
 /// Every write is safe to be cut off at any point, so that either leaves a sound vault.
 final class Interruption: Sendable {
-    private let isAsked = Atomic<Bool>(false)
+    private let hasCome = Atomic<Bool>(false)
     private let first = Monitor<(count: Int, action: (@Sendable () -> Void)?)>((0, nil))
 
     /// Must be made before any thread is: threads inherit what is blocked.
@@ -36,7 +36,7 @@ final class Interruption: Sendable {
     }
 
     private func take() {
-        isAsked.store(true, ordering: .relaxed)
+        hasCome.store(true, ordering: .relaxed)
         let (count, action) = first.access { state in
             state.count += 1
             return (state.count, state.action)
@@ -51,15 +51,18 @@ final class Interruption: Sendable {
 
     /// What the first signal does; at once, if it has come already.
     func onFirst(_ action: @escaping @Sendable () -> Void) {
-        let hasCome = first.access { state in
+        let isLate = first.access { state in
             state.action = action
             return state.count > 0
         }
-        if hasCome { action() }
+        if isLate { action() }
     }
+
+    /// Whether a signal has come.
+    var isAsked: Bool { hasCome.load(ordering: .relaxed) }
 
     /// - Throws: `.cancelled` once a signal has come.
     func check() throws(Failure) {
-        if isAsked.load(ordering: .relaxed) { throw Failure(.cancelled, "interrupted") }
+        if isAsked { throw Failure(.cancelled, "interrupted") }
     }
 }

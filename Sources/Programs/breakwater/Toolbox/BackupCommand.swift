@@ -64,7 +64,10 @@ struct BackupCommand: EngineCommand {
         // That it cannot be wound up as well changes nothing of what is safe; the first error is the one to mend.
         try? session.abandon()
         guard var failure = error as? Failure else { return error }
-        let words = "Nothing of this backup is visible, and earlier snapshots are untouched; run it again"
+        let words =
+            failure.code == .unknownOutcome
+            ? "Earlier snapshots are untouched; `breakwater repository snapshots` shows whether this one was committed"
+            : "Nothing of this backup is visible, and earlier snapshots are untouched; run it again"
         failure.advice = [failure.advice, words].filter { !$0.isEmpty }.joined(separator: ". ")
         return failure
     }

@@ -31,7 +31,7 @@ struct CheckCommand: EngineCommand {
         options.workers = max(2, bench.processors)
         let progress = bench.progress("checking")
         let report = try Checker.check(repository, options) { step in
-            try? progress.update(bytes: step.bytes, files: 0)
+            progress.note(bytes: step.bytes, files: 0)
         }
         try print(report, repository, bench, since: start)
         guard !report.isClean else { return 0 }

@@ -53,6 +53,7 @@ package final class Checker: Sendable {
         _ repository: Repository, _ options: Options = .init(),
         progress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) throws -> CheckReport {
+        try repository.log.readWhole()
         let checker = Checker(repository, options, try repository.log.refresh(), progress)
         try checker.checkLog()
         let listed = try checker.checkListing()

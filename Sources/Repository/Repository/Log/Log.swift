@@ -4,8 +4,8 @@ package import Sealing
 
 /// A repository's log in one vault: reads forward, judges, appends by conditional put.
 ///
-/// Opening: 1. read the genesis, 2. read on until a number is not there, judging each record, 3. compare with the
-/// last head seen. Appending: 1. read forward, 2. let the caller say what to append to that state, 3. judge it,
+/// Opening: 1. read the genesis, 2. go to the last checkpoint, if there is one (`Log+Checkpoint`), 3. read on until a
+/// number is not there, judging each record, 4. compare with the last head seen. Appending: 1. read forward, 2. let the caller say what to append to that state, 3. judge it,
 /// 4. put it under the next number if nothing is there; whoever loses reads what won and begins again.
 package final class Log: Sendable {
     /// Something about the stored log that is not as it was written.
@@ -25,12 +25,14 @@ package final class Log: Sendable {
     package let pages: any PageSource
     private let heads: any HeadMemory
     private let surroundings: Surroundings
-    private let monitor: Monitor<Contents>
+    let monitor: Monitor<Contents>
 
-    private struct Contents {
+    struct Contents {
         var state: LogState
         var findings: [Finding] = []
-        /// Hash of each record passed, for comparing with heads seen.
+        /// The first record whose hash is known: 0, or where a checkpoint's state ends.
+        var base: UInt64 = 0
+        /// Hash of each record from `base` on, for comparing with heads seen.
         var hashes: [Digest]
         /// Records that no half of which verifies here, and where they were read instead.
         var borrowed: [UInt64: String] = [:]
@@ -48,6 +50,15 @@ package final class Log: Sendable {
         self.pages = pages
         self.heads = heads
         self.surroundings = surroundings
+        let genesis = try Self.genesis(of: store, expecting: expected)
+        monitor = Monitor(genesis)
+        if let further = startAtCheckpoint(genesis) { monitor.access { $0 = further } }
+        try refresh()
+        try compareWithLastSeen()
+    }
+
+    /// Record 0, and the state after it.
+    static func genesis(of store: any ObjectStore, expecting expected: RepositoryID?) throws(Failure) -> Contents {
         let halves = try Self.halves(store, 0)
         guard let halves else {
             throw Failure(
@@ -67,9 +78,7 @@ package final class Log: Sendable {
             bytes, repository: identity.repository, vault: nil, number: 0, site: nil, root: nil)
         var contents = Contents(state: try LogState(genesis: genesis), hashes: [genesis.hash])
         if halves.isHurt { contents.findings.append(Finding(number: 0, kind: .halfDamaged)) }
-        monitor = Monitor(contents)
-        try refresh()
-        try compareWithLastSeen()
+        return contents
     }
 
     package var state: LogState { monitor.access { $0.state } }
@@ -77,9 +86,13 @@ package final class Log: Sendable {
     /// Records that verify in neither half here, by number, and the location of the vault whose mirror had them.
     package var borrowed: [UInt64: String] { monitor.access { $0.borrowed } }
 
-    /// What the record after `number` names as `previous`; nil beyond the head.
+    /// What the record after `number` names as `previous`; nil beyond the head, and before a checkpoint that was
+    /// started from (see `readWhole`).
     func hash(of number: UInt64) -> Digest? {
-        monitor.access { number < UInt64($0.hashes.count) ? $0.hashes[Int(number)] : nil }
+        monitor.access { contents in
+            guard number >= contents.base, number - contents.base < UInt64(contents.hashes.count) else { return nil }
+            return contents.hashes[Int(number - contents.base)]
+        }
     }
 
     private static func halves(_ store: any ObjectStore, _ number: UInt64) throws(Failure) -> Record.Halves? {
@@ -98,10 +111,27 @@ package final class Log: Sendable {
             let object: [UInt8]
             do throws(Failure) {
                 object = try store.get(try Record.key(next), atMost: Record.largestObject)
-            } catch where error.code == .notFound { return state }
+            } catch where error.code == .notFound {
+                if !state.undecided.isEmpty { settleByCheckpoint() }
+                return state
+            }
             try monitor.access { contents throws(Failure) in
                 // Another thread may have been quicker.
                 if contents.state.head + 1 == next { try take(object, number: next, into: &contents) }
+            }
+        }
+    }
+
+    /// The same for contents that nobody sees yet.
+    func readForward(_ contents: inout Contents) throws(Failure) {
+        while true {
+            let next = contents.state.head + 1
+            do throws(Failure) {
+                try take(
+                    try store.get(try Record.key(next), atMost: Record.largestObject), number: next, into: &contents)
+            } catch {
+                guard error.code == .notFound else { throw error }
+                return
             }
         }
     }
@@ -132,10 +162,9 @@ package final class Log: Sendable {
 
     /// A log behind the head that was seen here before was rolled back: it is refused until the root accepts it.
     private func compareWithLastSeen() throws(Failure) {
-        let (state, hashes) = monitor.access { ($0.state, $0.hashes) }
+        let state = state
         if let seen = try heads.lastSeen(state.vault, at: store.location) {
-            let isThere = seen.number < UInt64(hashes.count) && hashes[Int(seen.number)] == seen.hash
-            guard isThere || !state.acceptedHeads.isEmpty else {
+            guard try goesBack(to: seen) || !state.acceptedHeads.isEmpty else {
                 throw Failure(
                     .refused,
                     "the log in \(store.location) was rolled back: record \(seen.number) was seen here before and is gone or another",

@@ -191,7 +191,9 @@ extension LogState {
 
     mutating func hold(_ object: ObjectRef, since record: UInt64) {
         objects[object.name] = Holding(length: object.length, since: record, status: .live, changed: record)
-        index[object.name.digest, default: []].append(object.name)
+        // In order, so that equal states are equal whichever way they were reached.
+        let names = index[object.name.digest] ?? []
+        index[object.name.digest] = (names + [object.name]).sorted()
     }
 
     private mutating func holdPages(of listing: Listing, since record: UInt64) {
@@ -249,17 +251,16 @@ extension LogState {
             if needed.contains(name.digest), objects[name] != nil, !isLive(name, leavingOut: going) {
                 throw RuleBroken("\(name) is needed")
             }
+            if name == checkpoint?.object { throw RuleBroken("\(name) is the last checkpoint") }
             if isClaimed(name) { throw RuleBroken("\(name) is claimed by a session") }
             if name.kind == .page, let held = objects[name], held.since > checkpoint?.state ?? 0 {
                 throw RuleBroken("\(name) is read by records after the last checkpoint")
             }
         }
         for object in listed {
-            if objects[object.name] == nil {
-                // Never committed: its session will not be, whatever it still believes.
-                closedSessions.insert(object.name.session)
-                hold(object, since: record)
-            }
+            // Its session puts nothing new under its names any more, whatever it still believes.
+            closedSessions.insert(object.name.session)
+            if objects[object.name] == nil { hold(object, since: record) }
             change(object.name, to: .condemned, record: record)
         }
     }
@@ -303,8 +304,8 @@ extension LogState {
                 throw RuleBroken("pack \(relocation.root) would go")
             }
             for object in relocation.objects {
-                guard object.name.kind == .pack, objects[object.name].map({ $0.status == .live }) ?? true,
-                    !closedSessions.contains(object.name.session)
+                guard object.name.kind == .pack,
+                    objects[object.name].map({ $0.status == .live }) ?? !closedSessions.contains(object.name.session)
                 else { throw RuleBroken("\(object.name) is no live pack") }
             }
         }

@@ -95,14 +95,7 @@ extension RecordBody {
 
 extension RecordBody.Commit {
     func encode(to encoder: inout CanonicalEncoder) {
-        switch origin {
-        case .native: encoder.byte(0)
-        case .copied(let vault, let record, let hash):
-            encoder.byte(1)
-            encoder.identifier(vault)
-            encoder.number(record)
-            encoder.digest(hash)
-        }
+        origin.encode(to: &encoder)
         encoder.identifier(session)
         manifest.encode(to: &encoder)
         encoder.string(clear)
@@ -110,17 +103,34 @@ extension RecordBody.Commit {
     }
 
     init(from decoder: inout CanonicalDecoder) throws(Failure) {
-        switch try decoder.byte() {
-        case 0: origin = .native
-        case 1:
-            origin = .copied(
-                try decoder.identifier(), record: try decoder.number(), hash: try decoder.digest())
-        default: throw decoder.malformed("a commit of an unknown origin")
-        }
+        origin = try Origin(from: &decoder)
         session = try decoder.identifier()
         manifest = try ObjectRef(from: &decoder)
         clear = try decoder.string(atMost: Record.largest)
         objects = try Listing(from: &decoder)
+    }
+}
+
+extension RecordBody.Commit.Origin {
+    func encode(to encoder: inout CanonicalEncoder) {
+        switch self {
+        case .native: encoder.byte(0)
+        case .copied(let vault, let record, let hash):
+            encoder.byte(1)
+            encoder.identifier(vault)
+            encoder.number(record)
+            encoder.digest(hash)
+        }
+    }
+
+    init(from decoder: inout CanonicalDecoder) throws(Failure) {
+        switch try decoder.byte() {
+        case 0: self = .native
+        case 1:
+            self = .copied(
+                try decoder.identifier(), record: try decoder.number(), hash: try decoder.digest())
+        default: throw decoder.malformed("a commit of an unknown origin")
+        }
     }
 }
 

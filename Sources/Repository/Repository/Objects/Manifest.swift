@@ -11,6 +11,10 @@ package struct ClearPart: Hashable, Sendable {
     package struct SessionEnvelope: Hashable, Comparable, Sendable {
         package var session: SessionID
         package var envelope: Digest
+        package init(session: SessionID, envelope: Digest) {
+            self.session = session
+            self.envelope = envelope
+        }
         package static func < (left: Self, right: Self) -> Bool {
             (left.session, left.envelope) < (right.session, right.envelope)
         }

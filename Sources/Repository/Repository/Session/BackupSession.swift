@@ -151,8 +151,9 @@ package final class BackupSession {
 
     /// For the bytes of a file, a directory or a document.
     package func makeContentWriter(_ kind: ChunkKind) -> ContentWriter {
+        guard kind == .data else { return ContentWriter(self, kind, buffer: nil) }
         defer { spareBuffer = nil }
-        return ContentWriter(self, kind, buffer: kind == .data ? spareBuffer : nil)
+        return ContentWriter(self, kind, buffer: spareBuffer)
     }
 
     func recycle(_ buffer: [UInt8]) { spareBuffer = buffer }

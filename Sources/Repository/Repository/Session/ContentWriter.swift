@@ -14,8 +14,11 @@ package struct ContentWriter: ~Copyable {
     private var length: UInt64 = 0
     private var levels: [[ChunkRef]] = [[]]
 
+    /// Files are read through a window that the session hands from one to the next; directories, of which one may be
+    /// open at every depth, begin with little.
     private static let window = 4 << 20
-    private static let firstWindow = 64 << 10
+    private static let leastRoom = 64 << 10
+    private static let firstRoom = 4 << 10
 
     init(_ session: BackupSession, _ kind: ChunkKind, buffer: [UInt8]?) {
         self.session = session
@@ -26,7 +29,7 @@ package struct ContentWriter: ~Copyable {
     /// Calls `read` once for as many bytes as it likes to give, at most as many as its buffer holds.
     /// - Returns: how many it gave; 0 means the end.
     package mutating func fill(_ read: (UnsafeMutableRawBufferPointer) throws -> Int) throws -> Int {
-        try makeRoom(1)
+        try makeRoom(Self.leastRoom)
         let given = try unsafe buffer.withUnsafeMutableBytes { bytes in
             try unsafe read(UnsafeMutableRawBufferPointer(rebasing: bytes[end...]))
         }
@@ -71,7 +74,7 @@ package struct ContentWriter: ~Copyable {
     /// Moves what is left to the front when little room is behind it, and grows the buffer up to its window.
     private mutating func makeRoom(_ wanted: Int) throws {
         if start == end { (start, end) = (0, 0) }
-        if buffer.count - end >= min(wanted, Self.firstWindow) { return }
+        if buffer.count - end >= min(wanted, Self.leastRoom) { return }
         if start > 0 {
             unsafe buffer.withUnsafeMutableBytes { bytes in
                 let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
@@ -79,14 +82,16 @@ package struct ContentWriter: ~Copyable {
             }
             (start, end) = (0, end - start)
         }
-        if buffer.count - end < Self.firstWindow, buffer.count < Self.window {
-            let grown = kind == .data ? Self.window : max(Self.firstWindow, min(Self.window, buffer.count * 4))
-            buffer.append(contentsOf: repeatElement(0, count: grown - buffer.count))
+        let needed = end + min(wanted, Self.leastRoom)
+        if buffer.count < needed {
+            let grown = kind == .data ? Self.window : max(Self.firstRoom, needed, buffer.count * 2)
+            buffer.append(contentsOf: [UInt8](repeating: 0, count: grown - buffer.count))
         }
     }
 
+    /// Decides only on what decides itself: fewer bytes than the longest chunk would be scanned again with the next.
     private mutating func cut(atEnd: Bool) throws {
-        while start < end {
+        while start < end, atEnd || end - start >= session.scanner.parameters.maximum {
             let next: ChunkRef? = try unsafe buffer.withUnsafeBytes { bytes in
                 let open = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
                 guard let count = unsafe session.scanner.cut(open, atEnd: atEnd) else { return nil }

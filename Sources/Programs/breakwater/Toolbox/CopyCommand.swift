@@ -1,0 +1,85 @@
+internal import ArgumentParser
+import ObjectStore
+import Platform
+import Replication
+import Repository
+import Sealing
+
+/// Copies a vault to another, sealed as it is.
+struct CopyCommand: EngineCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "copy", abstract: "Copy what another vault lacks, sealed as it is; no passphrase is needed.",
+        discussion: """
+            Every pack is verified as it arrives and a snapshot is committed last. Run it again to go on where it stopped.
+            """)
+
+    @Option(name: .customLong("from"), help: ArgumentHelp("The vault to copy.", valueName: "dir"))
+    var source: String
+
+    @Option(name: .customLong("to"), help: ArgumentHelp("The vault to copy to; made if need be.", valueName: "dir"))
+    var target: String
+
+    @OptionGroup var output: OutputOptions
+
+    static let whenInterrupted: String? = nil
+
+    func perform(_ bench: Workbench) throws -> Int32 {
+        let start = bench.surroundings.uptime()
+        let origin = try bench.store(at: source, .reading)
+        guard try origin.length(of: try Record.key(0)) != nil else {
+            throw Failure(
+                .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
+        }
+        guard !target.isEmpty else { throw Failure(.usage, "the path of the vault is empty") }
+        try DirectoryStore.makeRoot(at: target)
+        let destination = try bench.store(at: target, .writing)
+        try StoreProbe.run(on: destination, bench.surroundings)
+        var options = Replicator.Options()
+        options.workers = max(3, bench.processors)
+        let replicator = Replicator(
+            from: origin, to: destination, siteKeys: ClientSiteKeys(bench.surroundings), heads: bench.heads(),
+            surroundings: bench.surroundings, options: options)
+        let progress = bench.progress("copying")
+        let interruption = bench.interruption
+        let report: CopyReport
+        do {
+            report = try replicator.run(
+                progress: { step in
+                    progress.expect(step.bytesInAll)
+                    progress.note(bytes: step.bytes, files: 0)
+                },
+                isCancelled: { interruption.isAsked })
+        } catch let failure as Failure where failure.code == .cancelled {
+            throw Failure(
+                .cancelled, failure.what,
+                advice: "Snapshots copied before are committed there. Run it again to go on where it stopped.")
+        }
+        try print(report, to: destination.location, bench, since: start)
+        if let shortfall = report.shortfall { throw shortfall }
+        return 0
+    }
+
+    private func print(_ report: CopyReport, to location: String, _ bench: Workbench, since start: UInt64) throws {
+        let console = bench.console
+        for failure in report.damagedSegments { console.warn("\(failure.what); nothing is lost by it") }
+        for damaged in report.damaged {
+            console.warn("snapshot \(damaged.snapshot.hex.prefix(12)) was not copied: \(damaged.problem.what)")
+        }
+        let seconds = Double(bench.surroundings.uptime() - start) / 1e9
+        try console.say(
+            "Copied \(Words.count(UInt64(report.copied.count), "snapshot", "snapshots")) to \(location), "
+                + "sending \(Words.bytes(report.bytesSent)), in \(Words.duration(seconds: UInt64(seconds.rounded()))); "
+                + "\(report.alreadyThere) were there already.")
+        if report.forgotten > 0 { try console.say("\(report.forgotten) were forgotten there and stay so.") }
+        try console.tell([
+            ("event", "result"), ("repository", .text(report.repository.description)),
+            ("origin", .text(report.origin.hex)), ("destination", .text(report.destination.hex)),
+            ("isNew", .flag(report.isNew)), ("copied", .list(report.copied.map { .text($0.hex) })),
+            ("alreadyThere", .number(UInt64(report.alreadyThere))), ("forgotten", .number(UInt64(report.forgotten))),
+            ("notCopied", .list(report.damaged.map { .text($0.snapshot.hex) })),
+            ("packs", .number(UInt64(report.packs))),
+            ("packsResumed", .number(UInt64(report.packsResumed))), ("bytesSent", .number(report.bytesSent)),
+            ("bytesAlreadyThere", .number(report.bytesAlreadyThere)), ("seconds", .fraction(seconds)),
+        ])
+    }
+}

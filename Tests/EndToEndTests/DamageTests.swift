@@ -1,0 +1,78 @@
+import Foundation
+import Platform
+import Support
+import Testing
+
+/// One bit turned in a vault: named, and never restored as if nothing were.
+@Suite struct DamageTests {
+    /// Two vaults of the same bytes, the second a copy of the directory, of one tree of some packs.
+    private func made() throws -> Toolbox {
+        let toolbox = try Toolbox()
+        var seed = Seed(11)
+        for number in 0..<4 { try toolbox.write(seed.text(400_000), "source/\(number)") }
+        try toolbox.repository("init")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        try FileManager.default.copyItem(atPath: toolbox("vault"), toPath: toolbox("other"))
+        return toolbox
+    }
+
+    @Test(arguments: ["packs", "manifests", "sets", "envelopes"])
+    func whatIsDamagedIsNamedAndTakenFromTheOtherVault(folder: String) throws {
+        let toolbox = try made()
+        let id = try toolbox.snapshot("desk")
+        // The last pack in order may hold data or directories: each is hit in turn.
+        for object in toolbox.objects(folder) {
+            try toolbox.damage(object)
+            let check = try toolbox.repository("check", ["--read-data"], exits: 6)
+            let damaged = try check.events("damaged")
+            #expect(damaged.map { $0["object"] as? String } == [object])
+            #expect(damaged.first?["snapshots"] as? [String] == [id])
+            let text = try toolbox.repository("check", ["--read-data", "--text"], exits: 6)
+            #expect(text.output.contains(object))
+            #expect(text.output.contains(String(id.prefix(12))))
+            let alone = try toolbox.run(
+                toolbox.arguments("restore", [id, "--target", toolbox("alone-\(folder)")]))
+            #expect(alone.exit == .code(5) || alone.exit == .code(6), "\(alone.errors)")
+            let name = "target-\(Hex.encode(Surroundings.system.random(4)))"
+            try toolbox.repository("restore", [id, "--target", toolbox(name), "--also", toolbox("other")])
+            #expect(try toolbox.differences("source", name) == [])
+            try toolbox.damage(object)
+            try? FileManager.default.removeItem(atPath: toolbox("alone-\(folder)"))
+        }
+        try toolbox.repository("check", ["--read-data"])
+    }
+
+    @Test(arguments: ["segments", "slots", "log"])
+    func whatIsThereTwiceIsNamedAndNothingIsLost(folder: String) throws {
+        let toolbox = try made()
+        for (number, object) in toolbox.objects(folder).enumerated() {
+            try toolbox.damage(object)
+            let check = try toolbox.repository("check", ["--read-data"], exits: 6)
+            #expect(try check.events("damaged").map { $0["object"] as? String } == [object])
+            try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target-\(number)")])
+            #expect(try toolbox.differences("source", "target-\(number)") == [])
+            try toolbox.damage(object)
+        }
+        try toolbox.repository("check", ["--read-data"])
+    }
+
+    @Test func withEverySlotDamagedTheOtherVaultOpensIt() throws {
+        let toolbox = try made()
+        for slot in toolbox.objects("slots") { try toolbox.damage(slot) }
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("alone")], exits: 6)
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target"), "--also", toolbox("other")])
+        #expect(try toolbox.differences("source", "target") == [])
+        let check = try toolbox.repository("check", exits: 6)
+        #expect(try check.events("damaged").count == toolbox.objects("slots").count)
+    }
+
+    @Test func aMissingPackIsNamed() throws {
+        let toolbox = try made()
+        let pack = try #require(toolbox.objects("packs").first)
+        try FileManager.default.removeItem(atPath: toolbox("vault") + "/" + pack)
+        let check = try toolbox.repository("check", exits: 6)
+        #expect(try check.events("damaged").contains { $0["object"] as? String == pack })
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target"), "--also", toolbox("other")])
+        #expect(try toolbox.differences("source", "target") == [])
+    }
+}

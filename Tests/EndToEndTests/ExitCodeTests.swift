@@ -1,0 +1,150 @@
+import Foundation
+import Glibc
+import Platform
+import Support
+import Testing
+
+/// Every way of going wrong has its exit code, and words.
+@Suite struct ExitCodeTests {
+    private func made() throws -> Toolbox {
+        let toolbox = try Toolbox()
+        try toolbox.write("a", "source/one")
+        try toolbox.repository("init")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        return toolbox
+    }
+
+    @Test(arguments: [
+        ["--help"], ["--version"], ["repository", "--help"], ["repository", "backup", "--help"],
+        ["help", "repository"],
+    ])
+    func helpIsNoError(arguments: [String]) throws {
+        let run = try Toolbox().run(arguments)
+        #expect(run.exit == .code(0))
+        #expect(!run.output.isEmpty)
+    }
+
+    @Test(arguments: [
+        ["nonsense"], ["repository", "nonsense"], ["repository", "backup"], ["repository", "snapshots", "--vault"],
+        ["repository", "backup", "--vault", "v", "--name", "n"],
+        ["repository", "backup", "--vault", "v", "--name", "", "p"],
+        ["repository", "restore", "--vault", "v", "latest:x"],
+        ["repository", "snapshots", "--vault", "v"],
+        ["repository", "snapshots", "--vault", "v", "--json", "--text"],
+    ])
+    func usageIsTwo(arguments: [String]) throws {
+        let run = try Toolbox().run(arguments)
+        #expect(run.exit == .code(2))
+        #expect(!run.errors.isEmpty)
+    }
+
+    @Test func aWrongPassphraseIsRefused() throws {
+        let toolbox = try made()
+        try toolbox.write("wrong\n", "passphrase")
+        let run = try toolbox.repository("snapshots", exits: 3)
+        #expect(run.errors.contains("passphrase"))
+        let error = try #require(try run.events("error").first)
+        #expect(error["code"] as? String == "refused")
+        #expect(error["exit"] as? Int == 3)
+        #expect((error["advice"] as? String)?.isEmpty == false)
+        #expect(!run.errors.contains("wrong"))
+    }
+
+    @Test func onlyOneNewlineIsTakenOffThePassphrase() throws {
+        let toolbox = try made()
+        try toolbox.write("correct horse battery", "passphrase")
+        try toolbox.repository("snapshots")
+        try toolbox.write("correct horse battery\n\n", "passphrase")
+        try toolbox.repository("snapshots", exits: 3)
+    }
+
+    @Test func anEmptyPassphraseIsRefused() throws {
+        let toolbox = try Toolbox(passphrase: "\n")
+        try toolbox.repository("init", exits: 3)
+        #expect(toolbox.objects("log") == [])
+    }
+
+    @Test func aPassphraseThatEverybodyReadsIsWarnedOf() throws {
+        let toolbox = try made()
+        #expect(try toolbox.repository("snapshots").errors == "")
+        chmod(toolbox("passphrase"), 0o644)
+        #expect(try toolbox.repository("snapshots").errors.contains("can read the passphrase file"))
+    }
+
+    @Test func whatIsNotThereIsNotFound() throws {
+        let toolbox = try made()
+        try toolbox.repository("snapshots", vault: "none", exits: 4)
+        try toolbox.makeDirectory("empty")
+        try toolbox.repository("snapshots", vault: "empty", exits: 4)
+        try toolbox.repository("backup", ["--name", "desk", toolbox("nothing")], exits: 4)
+        try toolbox.repository("backup", ["--name", "desk", "--disk", toolbox("nothing")], exits: 4)
+        try toolbox.repository("restore", ["latest:other", "--target", toolbox("target")], exits: 4)
+        try toolbox.repository("restore", ["ffffffffffffffffff", "--target", toolbox("target")], exits: 4)
+        try toolbox.repository("restore", ["latest:desk", "--disk", toolbox("out")], exits: 4)
+        #expect(!FileManager.default.fileExists(atPath: toolbox("target")))
+        #expect(try toolbox.repository("snapshots").objects.count == 1)
+    }
+
+    @Test func aPrefixOfSeveralSnapshotsIsUsage() throws {
+        let toolbox = try made()
+        // Seventeen ids cannot all begin with different digits.
+        for number in 1...16 {
+            try toolbox.write("\(number)", "source/one")
+            try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        }
+        let ids = try toolbox.repository("snapshots").objects.compactMap { $0["id"] as? String }
+        #expect(Set(ids).count == 17)
+        let shared = try #require(Dictionary(grouping: ids, by: \.first).values.first { $0.count > 1 }?.first?.first)
+        try toolbox.repository("list", [String(shared)], exits: 2)
+        let found = try toolbox.repository("list", [String(ids[3].prefix(20))])
+        #expect(try found.objects.isEmpty == false)
+    }
+
+    @Test func nothingIsOverwritten() throws {
+        let toolbox = try made()
+        try toolbox.repository("init", exits: 6)
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")])
+        let path = toolbox("target") + toolbox("source/one")
+        try "mine".write(toFile: path, atomically: false, encoding: .utf8)
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")], exits: 3)
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target"), "--update"])
+        #expect(try String(contentsOfFile: path, encoding: .utf8) == "a")
+        try toolbox.write("disk", "image")
+        try toolbox.repository("backup", ["--name", "pc", "--disk", toolbox("image")])
+        try toolbox.write("mine", "out")
+        try toolbox.repository("restore", ["latest:pc", "--disk", toolbox("out")], exits: 3)
+        #expect(try toolbox.bytes(of: "out") == Array("mine".utf8))
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "root reads everything")) func whatCannotBeReadIsPartlyDone() throws {
+        let toolbox = try made()
+        try toolbox.write("secret", "source/closed")
+        chmod(toolbox("source/closed"), 0)
+        let run = try toolbox.repository("backup", ["--name", "desk", toolbox("source")], exits: 5)
+        #expect(run.errors.contains("source/closed"))
+        #expect(try run.result["unreadable"] as? Int == 1)
+    }
+
+    @Test func aVaultThatWentBackIsRefused() throws {
+        let toolbox = try made()
+        let newest = try #require(toolbox.objects("log").last)
+        try FileManager.default.removeItem(atPath: toolbox("vault") + "/" + newest)
+        let run = try toolbox.repository("snapshots", exits: 3)
+        #expect(run.errors.contains("rolled back"))
+    }
+
+    @Test func aReaderThatLeavesIsNoError() throws {
+        let toolbox = try made()
+        for number in 0..<3000 { try toolbox.write("", "source/file with a rather long name \(number)") }
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let arguments = toolbox.arguments("list", ["latest:desk"]).map { "'\($0)'" }.joined(separator: " ")
+        let child = try ChildProcess.start(
+            ProcessLaunch(
+                "bash",
+                ["-c", "set -o pipefail; '\(Toolbox.program)' \(arguments) | head -n 1 > '\(toolbox("line"))'"],
+                environment: ["BREAKWATER_STATE": toolbox("state")]))
+        #expect(try child.wait(until: .after(.seconds(60))) == .code(0))
+        #expect(try toolbox.bytes(of: "line").last == UInt8(ascii: "\n"))
+    }
+}
