@@ -109,6 +109,22 @@ package final class BackupSession {
         return id
     }
 
+    /// Leans on content that an earlier session stored, without its bytes: for a file that has not changed since.
+    /// - Returns: false, and nothing is leant on, unless every chunk of it lies in a pack that may be leant on. Content
+    ///   whose list of chunks is stored apart is not looked into: false.
+    package func lean(on content: ContentRef) -> Bool {
+        guard content.depth == 0 else { return false }
+        var packs: [UInt32] = []
+        for chunk in content.chunks where chunk.id != .hole && !fresh.contains(chunk.id) {
+            guard let known = index.find(chunk.id, in: { _ in true }), UInt64(known.length) == chunk.length else {
+                return false
+            }
+            packs.append(known.pack)
+        }
+        usedPacks.formUnion(packs)
+        return true
+    }
+
     private func add(_ bytes: UnsafeRawBufferPointer, _ id: ChunkID, _ kind: ChunkKind) throws {
         if let open = groups[kind], open.bytes.count + bytes.count > limits.groupBytes { try flush(kind) }
         var group = groups.removeValue(forKey: kind) ?? PackWriter.Group(kind: kind, bytes: [], chunks: [])
