@@ -92,8 +92,8 @@ let floors: [Floor] = [
         name: "Movement",
         modules: [
             Module(
-                name: "Capture", imports: ["Platform", "Chunking", "Repository"],
-                testImports: ["Restore", "ObjectStore", "Sealing", "Support"]),
+                name: "Capture", imports: ["Platform", "Sealing", "Repository"],
+                testImports: ["ObjectStore", "Support"]),
             Module(
                 name: "Restore", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
                 testImports: ["Capture", "Support"]),

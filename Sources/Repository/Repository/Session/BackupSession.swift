@@ -35,8 +35,8 @@ package final class BackupSession {
     private let index: ChunkIndex
     /// Packs of the index that hold something the snapshot refers to.
     private var usedPacks: Set<UInt32> = []
-    /// Packs that were looked for and are not there as the log says: never leaned on.
-    private var lostPacks: Set<UInt32> = []
+    /// Packs that were looked for, and whether they are there as the log says.
+    private var packsLookedFor: [UInt32: Bool] = [:]
     private var fresh: Set<ChunkID> = []
     private var groups: [ChunkKind: PackWriter.Group] = [:]
     private var spareBuffer: [UInt8]?
@@ -111,17 +111,32 @@ package final class BackupSession {
         return id
     }
 
+    /// Leans on content that an earlier session stored, without its bytes: for a file that has not changed since.
+    /// - Returns: false, and nothing is leant on, unless every chunk of it lies in a pack that may be leant on. Content
+    ///   whose list of chunks is stored apart is not looked into: false.
+    package func lean(on content: ContentRef) -> Bool {
+        guard content.depth == 0 else { return false }
+        var packs: [UInt32] = []
+        for chunk in content.chunks where chunk.id != .hole && !fresh.contains(chunk.id) {
+            guard let known = index.find(chunk.id, in: isThere), UInt64(known.length) == chunk.length else {
+                return false
+            }
+            packs.append(known.pack)
+        }
+        usedPacks.formUnion(packs)
+        return true
+    }
+
     /// Whether a pack that the log holds is in the store, at its length: asked once, when it is first leaned on. What
     /// was lost behind the log's back is stored again rather than committed as a hole.
     private func isThere(_ pack: UInt32) -> Bool {
-        if usedPacks.contains(pack) { return true }
-        if lostPacks.contains(pack) { return false }
+        if let known = packsLookedFor[pack] { return known }
         let state = repository.log.state
         let isThere = state.names(of: .pack, index.packs[Int(pack)].root).contains { name in
             guard let held = state.objects[name], held.status == .live, let key = try? name.key() else { return false }
             return (try? repository.store.length(of: key)) == held.length
         }
-        if !isThere { lostPacks.insert(pack) }
+        packsLookedFor[pack] = isThere
         return isThere
     }
 
