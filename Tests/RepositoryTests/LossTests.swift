@@ -73,7 +73,8 @@ struct LossTests {
             #expect(report.findings.contains { $0.object == key })
             let outcomes = try damage.outcomes(repository)
             #expect(outcomes.values.allSatisfy { $0 == .right })
-            // Nobody appends to a log of which a part is not known.
+            // What is known is not passed off as the latest, and nobody appends to a log of which a part is not known.
+            #expect(throws: Failure(.damaged, "")) { try repository.findSnapshot("latest:desk") }
             #expect(throws: Failure(.damaged, "")) { try repository.beginBackup() }
         }
     }

@@ -82,6 +82,12 @@ extension Repository {
         guard let secret = keys.secret else {
             throw Failure(.refused, "finding a snapshot by its name needs the keys of \(store.location)")
         }
+        // Snapshots committed after a lost record are not seen: which is the latest, nobody can say.
+        guard !log.isInterrupted else {
+            throw Failure(
+                .damaged, "the log in \(store.location) is lost or damaged from some record on: its latest snapshots are not known",
+                advice: "Name another vault with --also, or a snapshot by its id.")
+        }
         let desktop = secret.desktop(named: name)
         let all = log.state.snapshots.values.filter { !$0.isForgotten && $0.clear.desktop == desktop }
             .sorted { $0.record < $1.record }

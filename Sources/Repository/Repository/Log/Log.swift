@@ -234,7 +234,7 @@ package final class Log: Sendable {
     }
 
     /// Records are lost here that neither half nor mirror gives: what came after them is not known.
-    private var isInterrupted: Bool { monitor.access { $0.gap != nil || $0.state.blockedBy != nil } }
+    package var isInterrupted: Bool { monitor.access { $0.gap != nil || $0.state.blockedBy != nil } }
 
     private func rememberHead(_ state: LogState) throws(Failure) {
         guard !isInterrupted else { return }
