@@ -96,6 +96,8 @@ struct RecordedDamageTests {
         #expect(try Checker.check(keyless, options).isClean)
         // And no reader takes it for the truth.
         let reader = try SnapshotReader(try estate.open(), snapshot)
-        #expect(throws: Failure(.damaged, "")) { try reader.forEachChunk(of: document) { chunk, _ in _ = try reader.read(chunk.id) } }
+        #expect(throws: Failure(.damaged, "")) {
+            try reader.forEachChunk(of: document) { chunk, _ in _ = try reader.read(chunk.id) }
+        }
     }
 }

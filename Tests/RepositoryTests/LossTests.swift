@@ -87,7 +87,9 @@ struct LossTests {
         for key in original.keys {
             let bytes = try original.get(try #require(StoreKey(key)), atMost: 1 << 30)
             try twin.put(try #require(StoreKey(key)), bytes, use: .data)
-            if key.hasPrefix("log/") { try twin.put(try #require(StoreKey("origins/\(vault)/\(key)")), bytes, use: .data) }
+            if key.hasPrefix("log/") {
+                try twin.put(try #require(StoreKey("origins/\(vault)/\(key)")), bytes, use: .data)
+            }
         }
         return try damage.open(twin)
     }

@@ -85,7 +85,8 @@ extension Repository {
         // Snapshots committed after a lost record are not seen: which is the latest, nobody can say.
         guard !log.isInterrupted else {
             throw Failure(
-                .damaged, "the log in \(store.location) is lost or damaged from some record on: its latest snapshots are not known",
+                .damaged,
+                "the log in \(store.location) is lost or damaged from some record on: its latest snapshots are not known",
                 advice: "Name another vault with --also, or a snapshot by its id.")
         }
         let desktop = secret.desktop(named: name)

@@ -134,8 +134,11 @@ struct AuthorityRules {
         #expect(world.state.snapshots[first.snapshot]?.isForgotten == true)
         #expect(world.state.claims.isEmpty)
         #expect(try reason(world.draft().body, by: .author(world.writer)).contains("was destroyed"))
-        #expect(try reason(world.claim(.session(world.session())).body, by: .author(world.writer)).contains("was destroyed"))
-        #expect(try reason(world.say(.newGeneration(2, reader: world.surroundings.random(32)))).contains("was destroyed"))
+        #expect(
+            try reason(world.claim(.session(world.session())).body, by: .author(world.writer)).contains("was destroyed")
+        )
+        #expect(
+            try reason(world.say(.newGeneration(2, reader: world.surroundings.random(32)))).contains("was destroyed"))
         #expect(try reason(world.condemn(first.listed)) == "effective")
         #expect(try reason(.collected(.inline(first.packs))) == "effective")
         #expect(try reason(world.checkpoint()) == "effective")
@@ -147,12 +150,16 @@ struct AuthorityRules {
     }
 
     @Test func anAcceptedHeadIsOfThisVault() throws {
-        #expect(try reason(world.say(.acceptHead(vault: .random(world.surroundings), number: 0, hash: .zero))).contains("another vault"))
-        #expect(try reason(world.say(.acceptHead(vault: world.vault, number: 0, hash: world.genesis.hash))) == "effective")
+        #expect(
+            try reason(world.say(.acceptHead(vault: .random(world.surroundings), number: 0, hash: .zero))).contains(
+                "another vault"))
+        #expect(
+            try reason(world.say(.acceptHead(vault: world.vault, number: 0, hash: world.genesis.hash))) == "effective")
     }
 
     @Test func aSecondGenesisIsVoid() throws {
-        #expect(try reason(.genesis(charter: world.bundle.charter, site: world.site.verifying)).contains("second genesis"))
+        #expect(
+            try reason(.genesis(charter: world.bundle.charter, site: world.site.verifying)).contains("second genesis"))
     }
 
     // MARK: - Junk
@@ -195,7 +202,8 @@ struct AuthorityRules {
         charter.features.append("time-travel")
         let statement = try Statement(.charter(charter), of: charter.repository, root: root)
         let genesis = try Record(
-            repository: charter.repository, vault: world.vault, number: 0, previous: .zero, checkpoint: 0, author: .site,
+            repository: charter.repository, vault: world.vault, number: 0, previous: .zero, checkpoint: 0,
+            author: .site,
             body: .genesis(charter: statement, site: world.site.verifying), key: world.site)
         #expect(throws: Failure(.refused, "")) { try LogState(genesis: genesis) }
     }

@@ -140,9 +140,13 @@ struct CollectionRules {
         let counted = world.state.head
         let root = first.packs[0].name.digest
         let later = try world.commit(leaning: [root])
-        #expect(try reason(relocate(root, to: [world.object(.pack, world.session())], counted: counted)).contains("is needed since"))
+        #expect(
+            try reason(relocate(root, to: [world.object(.pack, world.session())], counted: counted)).contains(
+                "is needed since"))
         // A repair leaves nothing out: the same root under a new name.
-        #expect(try reason(relocate(root, to: [world.object(.pack, world.session(), root)], counted: counted)) == "effective")
+        #expect(
+            try reason(relocate(root, to: [world.object(.pack, world.session(), root)], counted: counted))
+                == "effective")
         try world.append(.forget([later.snapshot]))
         #expect(try reason(relocate(root, to: [world.object(.pack, world.session())], counted: counted)) == "effective")
     }
@@ -162,7 +166,9 @@ struct CollectionRules {
         let body = relocate(first.packs[0].name.digest, to: [world.object(.pack, world.session())], counted: counted)
         #expect(try reason(body).contains("a session claimed"))
         let root = first.packs[0].name.digest
-        #expect(try reason(relocate(root, to: [world.object(.pack, world.session(), root)], counted: counted)) == "effective")
+        #expect(
+            try reason(relocate(root, to: [world.object(.pack, world.session(), root)], counted: counted))
+                == "effective")
     }
 
     @Test func aPackMovesToLivePacksOnly() throws {
@@ -222,7 +228,8 @@ struct CollectionRules {
         let first = try world.commit()
         let (claim, body) = world.claim(.machine(first.snapshot))
         try world.append(body)
-        #expect(try reason(relocate(first.packs[0].name.digest, to: [world.object(.pack, world.session())])) == "effective")
+        #expect(
+            try reason(relocate(first.packs[0].name.digest, to: [world.object(.pack, world.session())])) == "effective")
         #expect(try reason(.collected(.inline([first.packs[0]]))).contains("under a claim that stands"))
         try world.append(.release(claim))
         #expect(try reason(.collected(.inline([first.packs[0]]))) == "effective")
@@ -240,7 +247,8 @@ struct CollectionRules {
     @Test func aRecordThatNamesAnOlderCheckpointIsVoid() throws {
         _ = try world.commit()
         try world.append(world.checkpoint())
-        let record = try world.record(.closeLean(template: world.bundle.repository, snapshot: .zero), by: .site, checkpoint: 0)
+        let record = try world.record(
+            .closeLean(template: world.bundle.repository, snapshot: .zero), by: .site, checkpoint: 0)
         #expect(try world.state.apply(record, pages: world.pages) != .effective)
     }
 }

@@ -23,7 +23,9 @@ struct CommitRules {
     @Test func aCommitMayLeanOnWhatIsLive() throws {
         let first = try world.commit()
         let second = try world.commit(leaning: [first.packs[0].name.digest])
-        #expect(try world.state.needs(of: #require(world.state.snapshots[second.snapshot]), world.pages).contains(first.packs[0].name.digest))
+        #expect(
+            try world.state.needs(of: #require(world.state.snapshots[second.snapshot]), world.pages).contains(
+                first.packs[0].name.digest))
     }
 
     @Test func aCommitThatListsACondemnedObjectIsVoid() throws {

@@ -26,7 +26,8 @@ struct RecordEncodingRules {
     private func records() throws -> [Record] {
         let draft = world.draft()
         let bodies: [(RecordBody, RuleWorld.Signer)] = [
-            (draft.body, .author(world.writer)), (.forget([world.random()]), .site), (world.condemn(draft.packs), .site),
+            (draft.body, .author(world.writer)), (.forget([world.random()]), .site),
+            (world.condemn(draft.packs), .site),
             (.relocate([.init(root: world.random(), objects: draft.packs)], counted: 0), .site),
             (.collected(.paged(draft.packs)), .site), (.damaged(.inline(draft.packs)), .author(world.reader)),
             (world.claim(.session(draft.session)).body, .author(world.writer)),
@@ -44,7 +45,9 @@ struct RecordEncodingRules {
 
     @Test func aRecordCutShortOrWithBytesTooManyIsRefused() throws {
         for record in try records() {
-            for length in stride(from: 0, to: record.bytes.count, by: 5) { #expect(isRefused(Array(record.bytes.prefix(length)))) }
+            for length in stride(from: 0, to: record.bytes.count, by: 5) {
+                #expect(isRefused(Array(record.bytes.prefix(length))))
+            }
             #expect(isRefused(record.bytes + [0]))
         }
     }

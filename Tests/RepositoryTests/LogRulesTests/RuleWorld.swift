@@ -127,7 +127,8 @@ final class RuleWorld {
         var snapshot: Digest { manifest.name.digest }
         var body: RecordBody {
             .commit(
-                .init(origin: origin, session: session, manifest: manifest, clear: clear.bytes, objects: .inline(listed)))
+                .init(
+                    origin: origin, session: session, manifest: manifest, clear: clear.bytes, objects: .inline(listed)))
         }
     }
 
@@ -152,7 +153,9 @@ final class RuleWorld {
     /// Commits and returns what was committed.
     func commit(packs count: Int = 1, leaning: [Digest] = []) throws -> Draft {
         let draft = draft(packs: count, leaning: leaning)
-        if let reason = try append(draft.body, by: .author(writer)) { throw Failure(.failed, "a commit was void: \(reason)") }
+        if let reason = try append(draft.body, by: .author(writer)) {
+            throw Failure(.failed, "a commit was void: \(reason)")
+        }
         return draft
     }
 

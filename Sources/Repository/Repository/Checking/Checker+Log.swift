@@ -37,7 +37,8 @@ extension Checker {
         }
         for number in state.undecided {
             ledger.change {
-                $0.notes.append("record \(number) of the log was taken to be in order: a set or page it names cannot be read")
+                $0.notes.append(
+                    "record \(number) of the log was taken to be in order: a set or page it names cannot be read")
             }
         }
     }
@@ -139,7 +140,9 @@ extension Checker {
             ledger.read(object.count)
             let halves = Record.Halves(object)
             if halves.either == nil {
-                ledger.add(key.text, nil, .unreadable, "a mirrored log record verifies in neither half", recovery: .perhapsAnotherVault)
+                ledger.add(
+                    key.text, nil, .unreadable, "a mirrored log record verifies in neither half",
+                    recovery: .perhapsAnotherVault)
             } else if halves.isHurt {
                 ledger.add(key.text, nil, .half, "one half of a mirrored log record is damaged", recovery: .secondHalf)
             }

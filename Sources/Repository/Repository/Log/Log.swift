@@ -110,7 +110,7 @@ package final class Log: Sendable {
     private static func halves(_ store: any ObjectStore, _ number: UInt64) throws(Failure) -> Record.Halves? {
         do throws(Failure) {
             return Record.Halves(try store.get(try Record.key(number), atMost: Record.largestObject))
-        } catch where error.code == .notFound { return nil }
+        } catch  where error.code == .notFound { return nil }
     }
 
     // MARK: - Reading forward
@@ -123,7 +123,7 @@ package final class Log: Sendable {
             let object: [UInt8]
             do throws(Failure) {
                 object = try store.get(try Record.key(next), atMost: Record.largestObject)
-            } catch where error.code == .notFound {
+            } catch  where error.code == .notFound {
                 if !state.undecided.isEmpty { settleByCheckpoint() }
                 return state
             }
@@ -171,7 +171,7 @@ package final class Log: Sendable {
         let verdict: LogState.Verdict
         do throws(Failure) {
             verdict = try contents.state.apply(record, pages: pages)
-        } catch where error.code == .damaged || error.code == .notFound {
+        } catch  where error.code == .damaged || error.code == .notFound {
             verdict = try contents.state.apply(record, pages: nil)
         }
         contents.hashes.append(record.hash)
@@ -227,7 +227,9 @@ package final class Log: Sendable {
                 throw Failure(
                     .refused,
                     "the log in \(store.location) was rolled back: record \(seen.number) was seen here before and is gone or another",
-                    advice: "Nothing was written. The other vault may hold what is missing; the head that was seen is kept in the state directory.")
+                    advice:
+                        "Nothing was written. The other vault may hold what is missing; the head that was seen is kept in the state directory."
+                )
             }
         }
         try rememberHead(state)
@@ -278,7 +280,9 @@ package final class Log: Sendable {
             guard case .void = body else {
                 throw Failure(
                     .damaged, "record \(state.head) of the log in \(store.location) does not verify",
-                    advice: "Everything committed before it can be restored. The site must void it before anything is appended.")
+                    advice:
+                        "Everything committed before it can be restored. The site must void it before anything is appended."
+                )
             }
         }
         if let lost = monitor.access({ $0.gap ?? $0.borrowed.keys.min() }) {
@@ -289,7 +293,9 @@ package final class Log: Sendable {
         guard state.undecided.isEmpty else {
             throw Failure(
                 .damaged, "records of the log in \(store.location) cannot be judged: a set they name is damaged",
-                advice: "Restores work. Run `breakwater repository check` to see which object, and repair it from the other vault.")
+                advice:
+                    "Restores work. Run `breakwater repository check` to see which object, and repair it from the other vault."
+            )
         }
         let record = try Record(
             repository: state.repository, vault: state.vault, number: state.head + 1, previous: state.headHash,
@@ -310,7 +316,7 @@ package final class Log: Sendable {
             do throws(Failure) {
                 try unsafe store.put(key, object.span.bytes, use: .log)
                 return .won
-            } catch where error.code == .exists || error.code == .unknownOutcome {
+            } catch  where error.code == .exists || error.code == .unknownOutcome {
                 guard let halves = try Self.halves(store, record.number) else { continue }
                 return halves.either == record.bytes ? .won : .lost
             }

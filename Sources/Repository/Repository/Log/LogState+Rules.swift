@@ -63,7 +63,9 @@ extension LogState {
             self.blockedBy = nil
             return
         }
-        guard record.checkpoint == checkpoint?.record ?? 0 else { throw RuleBroken("it names a checkpoint that is not the last") }
+        guard record.checkpoint == checkpoint?.record ?? 0 else {
+            throw RuleBroken("it names a checkpoint that is not the last")
+        }
         let author = try authority(of: record)
         if isDestroyed {
             switch record.body {
@@ -94,8 +96,12 @@ extension LogState {
         case .release(let claim): try release(claim, author)
         case .statement(let statement): try hear(statement)
         case .checkpoint(let name, let state):
-            guard state < record.number, name.kind == .checkpoint else { throw RuleBroken("a checkpoint of a state to come") }
-            guard state > checkpoint?.state ?? 0 else { throw RuleBroken("a checkpoint of a state no newer than the last one's") }
+            guard state < record.number, name.kind == .checkpoint else {
+                throw RuleBroken("a checkpoint of a state to come")
+            }
+            guard state > checkpoint?.state ?? 0 else {
+                throw RuleBroken("a checkpoint of a state no newer than the last one's")
+            }
             checkpoint = CheckpointMark(record: record.number, state: state, object: name)
         case .void: throw RuleBroken("nothing to void")
         case .closeLean(_, let snapshot): closedLeans.insert(snapshot)
@@ -114,7 +120,8 @@ extension LogState {
             return nil
         }
         guard !revoked.contains(certificate.author) else { throw RuleBroken("its author was revoked") }
-        guard certificate.vault == .none || (certificate.vault == vault && record.number >= certificate.fromRecord) else {
+        guard certificate.vault == .none || (certificate.vault == vault && record.number >= certificate.fromRecord)
+        else {
             throw RuleBroken("its author is certified for another vault or later records")
         }
         switch (record.body, certificate.role) {
@@ -136,7 +143,9 @@ extension LogState {
             throw RuleBroken("its manifest's clear part cannot be read")
         }
         guard commit.manifest.name.kind == .manifest else { throw RuleBroken("its manifest is none") }
-        guard !forgotten.contains(digest) else { throw RuleBroken("a snapshot forgotten here is never committed again") }
+        guard !forgotten.contains(digest) else {
+            throw RuleBroken("a snapshot forgotten here is never committed again")
+        }
         guard snapshots[digest] == nil else { throw RuleBroken("the snapshot is committed already") }
         guard clear.readerGeneration >= oldestReader, readers[clear.readerGeneration] != nil else {
             throw RuleBroken("it is sealed to a reader generation that is not in use")
@@ -147,9 +156,13 @@ extension LogState {
         switch commit.origin {
         case .native:
             guard clear.session == commit.session else { throw RuleBroken("its manifest is of another session") }
-            guard clear.readerGeneration == newestReader else { throw RuleBroken("it is not sealed to the newest readers") }
+            guard clear.readerGeneration == newestReader else {
+                throw RuleBroken("it is not sealed to the newest readers")
+            }
             let last = newest[clear.desktop]
-            guard clear.previous == last?.manifest else { throw RuleBroken("it does not name the desktop's last snapshot") }
+            guard clear.previous == last?.manifest else {
+                throw RuleBroken("it does not name the desktop's last snapshot")
+            }
             if let last, (clear.generation, clear.sequence) <= (last.generation, last.sequence) {
                 throw RuleBroken("its generation and sequence do not exceed the desktop's last")
             }
@@ -232,7 +245,8 @@ extension LogState {
     // MARK: - Forget, condemn, relocate
 
     private mutating func forget(_ digests: [Digest]) throws {
-        let running = Set(claims.values.compactMap { if case .machine(let snapshot) = $0.scope { snapshot } else { nil } })
+        let running = Set(
+            claims.values.compactMap { if case .machine(let snapshot) = $0.scope { snapshot } else { nil } })
         for digest in digests {
             guard !running.contains(digest) else { throw RuleBroken("a machine runs on snapshot \(digest)") }
             guard snapshots[digest] != nil || forgotten.contains(digest) else {
@@ -362,10 +376,14 @@ extension LogState {
 
     // MARK: - Claims
 
-    private mutating func add(_ claim: ClaimID, _ scope: RecordBody.ClaimScope, record: UInt64, _ author: Certificate?) throws {
+    private mutating func add(_ claim: ClaimID, _ scope: RecordBody.ClaimScope, record: UInt64, _ author: Certificate?)
+        throws
+    {
         guard claims[claim] == nil else { throw RuleBroken("the claim exists already") }
         if let digest = scope.snapshot {
-            guard let snapshot = snapshots[digest] else { throw RuleBroken("the claimed snapshot is not committed here") }
+            guard let snapshot = snapshots[digest] else {
+                throw RuleBroken("the claimed snapshot is not committed here")
+            }
             guard !snapshot.isForgotten else { throw RuleBroken("the claimed snapshot is forgotten") }
         }
         if case .lean = scope, author != nil { throw RuleBroken("a lean is claimed by the site") }

@@ -46,7 +46,9 @@ package final class PackOpener: Sendable {
 
     /// The chunks' bytes of one frame, authenticated and decompressed.
     /// - Throws: `.damaged` or `.notFound` when no vault has it whole.
-    package func frame(_ root: Digest, _ number: UInt32, offset: UInt32, sealedLength: UInt32) throws(Failure) -> [UInt8] {
+    package func frame(_ root: Digest, _ number: UInt32, offset: UInt32, sealedLength: UInt32) throws(Failure)
+        -> [UInt8]
+    {
         try inAnyVault(root) { store, name, keys throws(Failure) in
             let start = UInt64(offset)
             let sealed = try store.get(try name.key(), range: start..<start + UInt64(sealedLength))
@@ -58,7 +60,9 @@ package final class PackOpener: Sendable {
 
     /// Several frames that lie one after another in a pack, by one read. A frame that does not open is read by
     /// itself, from any vault.
-    package func frames(_ root: Digest, _ wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)]) -> [Result<[UInt8], Failure>] {
+    package func frames(_ root: Digest, _ wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)]) -> [Result<
+        [UInt8], Failure
+    >] {
         guard let first = wanted.first, let last = wanted.last else { return [] }
         let start = UInt64(first.offset)
         let end = UInt64(last.offset) + UInt64(last.sealedLength)
@@ -67,10 +71,17 @@ package final class PackOpener: Sendable {
         let isOrdered = wanted.allSatisfy {
             UInt64($0.offset) >= start && UInt64($0.offset) + UInt64($0.sealedLength) <= end
         }
-        guard wanted.count > 1, isOrdered, end - start <= Self.longestRun, let name = vault.log.state.names(of: .pack, root).first, let key = try? name.key(),
+        guard wanted.count > 1, isOrdered, end - start <= Self.longestRun,
+            let name = vault.log.state.names(of: .pack, root).first, let key = try? name.key(),
             let keys = try? keys(of: Copy(vault: 0, name: name)).get(),
             let bytes = try? vault.store.get(key, range: start..<end)
-        else { return wanted.map { one in Self.result { () throws(Failure) in try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength) } } }
+        else {
+            return wanted.map { one in
+                Self.result { () throws(Failure) in
+                    try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength)
+                }
+            }
+        }
         return wanted.map { one in
             let from = Int(UInt64(one.offset) - start)
             let piece = bytes[from..<from + Int(one.sealedLength)]
@@ -154,7 +165,7 @@ package final class PackOpener: Sendable {
                 plain = try AESGCM.open(
                     try store.get(key, range: offset..<offset + sealedLength), key: keys.tableKey,
                     associated: keys.associatedWithTable)
-            } catch where error.code == .damaged {
+            } catch  where error.code == .damaged {
                 throw Failure(.damaged, "the table of \(name) in \(store.location) is damaged")
             }
             return try PackTable(plain, name: name.path)

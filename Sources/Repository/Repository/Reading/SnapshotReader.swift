@@ -61,7 +61,11 @@ package final class SnapshotReader: Sendable {
         let state = repository.log.state
         for set in snapshot.clear.sets {
             for root in try PackSet(try repository.object(.set, set), expecting: set).roots.flatMap(state.packs(for:)) {
-                if let ordinal = index.ordinal(of: root) { allowed[Int(ordinal)] = true } else { uncovered.append(root) }
+                if let ordinal = index.ordinal(of: root) {
+                    allowed[Int(ordinal)] = true
+                } else {
+                    uncovered.append(root)
+                }
             }
         }
         places = Places(index: index, allowed: allowed, rebuilt: Self.rebuild(uncovered, opener))
