@@ -92,8 +92,8 @@ let floors: [Floor] = [
         name: "Movement",
         modules: [
             Module(
-                name: "Capture", imports: ["Platform", "Chunking", "Repository"],
-                testImports: ["Restore", "ObjectStore", "Sealing", "Support"]),
+                name: "Capture", imports: ["Platform", "Sealing", "Repository"],
+                testImports: ["ObjectStore", "Support"]),
             Module(
                 name: "Restore", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
                 testImports: ["Capture", "Support"]),
@@ -141,7 +141,7 @@ let floors: [Floor] = [
                     Library.crypto, Library.hummingbird, Library.hummingbirdTLS, Library.logging, Library.nio,
                     Library.nioPosix, Library.serviceLifecycle, Library.unixSignals,
                 ],
-                testImports: ["Coordinator", "Catalog", "Support"]),
+                testImports: ["Coordinator", "Catalog", "Conformance", "Support"]),
         ]),
 ]
 

@@ -12,6 +12,7 @@ import Testing
 /// The recovery of a desktop in small: its disk in a sealed repository, served block by block to a machine that boots
 /// from it. Without QEMU and the fixture's packages these fail.
 @Suite(.serialized) struct BootTests {
+    private let turn = MachineTurn()
     private let directory: TemporaryDirectory
     private let image: String
     private let probes: [Probe] = [

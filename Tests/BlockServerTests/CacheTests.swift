@@ -108,7 +108,8 @@ import Testing
         source.waitForReads(2)
         #expect(source.reads[1] == 4096..<20_480)
         for page: UInt64 in 1..<200 {
-            #expect(try cache.bytes(page * 4096..<(page + 1) * 4096) == source.expected(page * 4096..<(page + 1) * 4096))
+            #expect(
+                try cache.bytes(page * 4096..<(page + 1) * 4096) == source.expected(page * 4096..<(page + 1) * 4096))
             // The next page is on its way without being asked for.
             let deadline = Deadline.after(.seconds(20))
             while cache.counters.misses + cache.counters.readAhead <= page + 1, !deadline.hasPassed {}

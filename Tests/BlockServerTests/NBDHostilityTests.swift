@@ -34,7 +34,8 @@ import Testing
         for number in 0..<150 {
             var seed = Seed(UInt64(number))
             waitForRoom()
-            let client = try RawClient(server.path, flags: number.isMultiple(of: 5) ? .random(in: 0 ... .max, using: &seed) : 3)
+            let client = try RawClient(
+                server.path, flags: number.isMultiple(of: 5) ? .random(in: 0 ... .max, using: &seed) : 3)
             let noise = (0..<Int.random(in: 1...200, using: &seed)).map { _ in UInt8.random(in: 0...255, using: &seed) }
             // The server may close on us while we send.
             if Bool.random(using: &seed) {

@@ -111,7 +111,9 @@ import Testing
         }
         try client.request(0, at: source.size - 8, 8)
         if structured {
-            #expect(try client.chunk().payload == RawClient.big(source.size - 8) + source.expected(source.size - 8..<source.size))
+            #expect(
+                try client.chunk().payload == RawClient.big(source.size - 8)
+                    + source.expected(source.size - 8..<source.size))
         } else {
             #expect(try client.simpleReply() == 0)
             #expect(try client.receive(8) == source.expected(source.size - 8..<source.size))
@@ -153,7 +155,10 @@ import Testing
             let chunk = try client.chunk()
             #expect(chunk.kind == 5 && chunk.isLast && RawClient.number(chunk.payload[0..<4]) == 1)
             return stride(from: 4, to: chunk.payload.count, by: 8).map { start in
-                [RawClient.number(chunk.payload[start..<start + 4]), RawClient.number(chunk.payload[start + 4..<start + 8])]
+                [
+                    RawClient.number(chunk.payload[start..<start + 4]),
+                    RawClient.number(chunk.payload[start + 4..<start + 8]),
+                ]
             }
         }
         #expect(try status(0..<source.size) == [[1 << 20, 0], [500_000, 3], [source.size - (1 << 20) - 500_000, 0]])
@@ -163,7 +168,9 @@ import Testing
         #expect(try client.chunk().error == 22)
     }
 
-    @Test(arguments: [false, true]) func `a source that fails is an I/O error, told to the owner`(structured: Bool) throws {
+    @Test(arguments: [false, true]) func `a source that fails is an I/O error, told to the owner`(structured: Bool)
+        throws
+    {
         let told = Mutex<[Failure]>([])
         let server = try NBDServer(
             path: directory("failing"), exports: [NBDExport(name: "disk", source: source)],

@@ -41,7 +41,9 @@ struct RawClient {
         }
         if allocation {
             try sendOption(10, Self.text(name) + Self.big(1 as UInt32) + Self.text("base:allocation"))
-            guard try receiveReply()?.kind == 4, try receiveReply()?.kind == 1 else { throw Failure(.failed, "no context") }
+            guard try receiveReply()?.kind == 4, try receiveReply()?.kind == 1 else {
+                throw Failure(.failed, "no context")
+            }
         }
         try sendOption(7, Self.text(name) + [0, 0])
         var result: (UInt64, UInt16)?
@@ -57,7 +59,9 @@ struct RawClient {
         throw Failure(.unreachable, "closed")
     }
 
-    func request(_ kind: UInt16, flags: UInt16 = 0, cookie: UInt64 = 1, at offset: UInt64 = 0, _ length: UInt32 = 0) throws {
+    func request(_ kind: UInt16, flags: UInt16 = 0, cookie: UInt64 = 1, at offset: UInt64 = 0, _ length: UInt32 = 0)
+        throws
+    {
         try send(
             Self.big(0x2560_9513 as UInt32) + Self.big(flags) + Self.big(kind) + Self.big(cookie) + Self.big(offset)
                 + Self.big(length))

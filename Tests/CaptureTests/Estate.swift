@@ -14,9 +14,11 @@ final class Estate {
     let source: String
     private let passphrase = Array("correct horse".utf8)
 
-    init(seed: UInt64 = 1, store: StrictStore = StrictStore()) throws {
+    init(
+        seed: UInt64 = 1, store: StrictStore = StrictStore(), now: Timestamp = Timestamp(seconds: 1_800_000_000)
+    ) throws {
         self.store = store
-        surroundings = .seeded(seed)
+        surroundings = .seeded(seed, start: now)
         temporary = try TemporaryDirectory("capture")
         source = temporary("source")
         try Directory.make(at: Array(source.utf8))
@@ -57,6 +59,14 @@ final class Estate {
             if entry.kind == .directory, let content = entry.content { below.append((place, content)) }
         }
         for (place, content) in below { try collect(content, place, reader, into: &entries) }
+    }
+
+    func memory() throws -> FileMemory {
+        let repository = try open()
+        guard let secret = repository.keys.secret else { throw Failure(.failed, "no secret") }
+        return FileMemory(
+            at: AbsolutePath(temporary("state/memory")), secret: secret, repository: repository.id,
+            surroundings: surroundings)
     }
 
     func write(_ name: String, _ bytes: [UInt8]) throws {

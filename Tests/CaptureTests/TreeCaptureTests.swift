@@ -182,7 +182,7 @@ import Testing
         let path = "\(estate.source)/sparse"
         let file = try Descriptor.open(path, O_WRONLY | O_CREAT)
         try file.truncate(to: 1 << 40)
-        try [1, 2, 3].withUnsafeBytes { try file.write($0, at: 1 << 39) }
+        try ([1, 2, 3] as [UInt8]).withUnsafeBytes { try file.write($0, at: 1 << 39) }
         let (entries, report, _) = try estate.capture([path])
         #expect(entries[path]?.size == 1 << 40)
         #expect(report.bytesRead < 1 << 20)

@@ -7,7 +7,8 @@ import Testing
 @Suite struct DefinitionTests {
     private func definition(_ name: String = "desk-01") -> MachineDefinition {
         MachineDefinition(
-            name: name, disks: [MachineDisk(name: "disk0", backing: .blockServer(socket: "/run/b,s.sock", export: "x y"))],
+            name: name,
+            disks: [MachineDisk(name: "disk0", backing: .blockServer(socket: "/run/b,s.sock", export: "x y"))],
             network: .isolated(probePort: 7777))
     }
 
@@ -21,7 +22,8 @@ import Testing
 
     @Test func `sizes that make no sense are refused`() {
         for change: (inout MachineDefinition) -> Void in [
-            { $0.memoryMiB = 0 }, { $0.memoryMiB = -1 }, { $0.processors = 0 }, { $0.processors = 4096 }, { $0.disks = [] },
+            { $0.memoryMiB = 0 }, { $0.memoryMiB = -1 }, { $0.processors = 0 }, { $0.processors = 4096 },
+            { $0.disks = [] },
             { $0.disks += $0.disks },
         ] {
             var bad = definition()
@@ -46,7 +48,8 @@ import Testing
         var lonely = definition()
         lonely.network = .none
         let line = QEMUCommandLine(
-            machine: DefinedMachine(definition: lonely, folder: "/f"), accelerator: .kvm, firmwareCode: "").arguments
+            machine: DefinedMachine(definition: lonely, folder: "/f"), accelerator: .kvm, firmwareCode: ""
+        ).arguments
         #expect(!line.contains { $0.contains("netdev") })
         #expect(line.contains("host"))
     }

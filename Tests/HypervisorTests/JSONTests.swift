@@ -14,8 +14,10 @@ import Testing
     }
 
     @Test(arguments: [
-        "", " ", "{", "}", "[1,]", "{\"a\":}", "{\"a\" 1}", "{a:1}", "01", "-", "1.", "1e", ".5", "nul", "truee", "\"", "\"\\",
-        "\"\\u12", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\q\"", "\"a\u{1}b\"", "[1 2]", "{} {}", "1e999", "NaN", "'a'",
+        "", " ", "{", "}", "[1,]", "{\"a\":}", "{\"a\" 1}", "{a:1}", "01", "-", "1.", "1e", ".5", "nul", "truee", "\"",
+        "\"\\",
+        "\"\\u12", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\q\"", "\"a\u{1}b\"", "[1 2]", "{} {}", "1e999", "NaN",
+        "'a'",
     ])
     func `what is no JSON is refused`(text: String) {
         #expect(throws: Failure(.damaged, "")) { try JSONParser.parse(text.utf8) }
@@ -37,7 +39,8 @@ import Testing
         let pieces = Array("{}[]\":,\\u0d8fe-+.1tfn \n\u{7f}".utf8)
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0...40, using: &seed)).map { _ in
-                Bool.random(using: &seed) ? pieces.randomElement(using: &seed) ?? 0 : UInt8.random(in: 0...255, using: &seed)
+                Bool.random(using: &seed)
+                    ? pieces.randomElement(using: &seed) ?? 0 : UInt8.random(in: 0...255, using: &seed)
             }
             do { _ = try JSONParser.parse(bytes) } catch { #expect(error.code == .damaged) }
         }

@@ -7,6 +7,7 @@ import Testing
 
 /// Real machines, one after another. Without QEMU these fail: a silent skip would prove nothing.
 @Suite(.serialized) struct QEMUTests {
+    private let turn = MachineTurn()
     private let ready: [Probe] = [
         .serialLine(containing: "DESKTOP-READY host=harbour-desk-01"), .serialMatch(pattern: "boot=[0-9]+ files=189"),
         .tcp(answerContaining: "DESKTOP-READY"), .guestAgent,

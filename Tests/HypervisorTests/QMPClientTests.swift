@@ -104,7 +104,9 @@ import Testing
             let peer = try FakePeer { socket in
                 var seed = Seed(UInt64(number))
                 if Bool.random(using: &seed) { try socket.say(FakePeer.greeting) }
-                let words = ["{", "}", "\"return\"", ":", "\"id\"", "1", ",", "\"event\"", "\n", "null", "[", "\"\\ud800\""]
+                let words = [
+                    "{", "}", "\"return\"", ":", "\"id\"", "1", ",", "\"event\"", "\n", "null", "[", "\"\\ud800\"",
+                ]
                 for _ in 0..<200 {
                     let noise = (0..<8).map { _ in UInt8.random(in: 0...255, using: &seed) }
                     let word = words.randomElement(using: &seed) ?? ""

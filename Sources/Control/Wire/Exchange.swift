@@ -106,6 +106,10 @@ package final class Exchange: Sendable {
         try? await client.shutdown()
     }
 
+    /// The same from a thread that may block.
+    @available(*, noasync)
+    package func closeBlocking() { try? client.syncShutdown() }
+
     private func start(_ call: Call) throws(Failure) -> HTTPClient.Task<HTTPClient.Response> {
         try during("calling \(location)") {
             var headers = HTTPHeaders(call.headers)

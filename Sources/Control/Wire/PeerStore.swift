@@ -28,6 +28,10 @@ package final class PeerStore: ObjectStore {
 
     package func close() async { await exchange.close() }
 
+    /// The same from a thread of the engine.
+    @available(*, noasync)
+    package func closeBlocking() { exchange.closeBlocking() }
+
     package func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) { throw readOnly() }
     package func delete(_ key: StoreKey) throws(Failure) { throw readOnly() }
     package func space() throws(Failure) -> StoreSpace? { nil }
@@ -100,7 +104,8 @@ package final class PeerStore: ObjectStore {
             headers: [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")], limit: max(count, 1 << 16))
         guard answer.status == 206 else { throw problem(answer, about: key.text) }
         guard answer.body.count == count else {
-            throw Failure(.damaged, "\(location) sent \(answer.body.count) bytes of \(key) where \(count) were asked for")
+            throw Failure(
+                .damaged, "\(location) sent \(answer.body.count) bytes of \(key) where \(count) were asked for")
         }
         return answer.body
     }

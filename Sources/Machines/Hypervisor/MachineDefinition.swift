@@ -37,7 +37,9 @@ package struct MachineDefinition: Sendable, Equatable, Codable {
             }
         }
         return isPlain(first)
-            && bytes.allSatisfy { isPlain($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") }
+            && bytes.allSatisfy {
+                isPlain($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".")
+            }
     }
 
     /// - Throws: `.usage` with the first thing that makes no sense.

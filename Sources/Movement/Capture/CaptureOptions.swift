@@ -10,7 +10,7 @@ package struct CaptureOptions: Sendable {
     /// capture: that is how one is cancelled.
     package var watch: (@Sendable (CaptureReport) throws -> Void)?
     /// What earlier captures of these files stored; nil to read everything.
-    package var memory: (any CaptureMemory)?
+    package var memory: FileMemory?
 
     package init() {}
 }

@@ -29,8 +29,9 @@ extension TreeCapture {
         }
         let content: ContentRef
         var isChanged = false
-        if let known = options.memory?.recall(FileIdentity(status)) {
+        if let known = options.memory?.recall(FileIdentity(status)), session.lean(on: known) {
             content = known
+            options.memory?.remember(FileIdentity(status), known)
         } else {
             do {
                 content = try store(file, status)

@@ -17,11 +17,17 @@ struct Metadata {
     private static let accessList = Array("system.posix_acl_access".utf8)
     private static let defaultList = Array("system.posix_acl_default".utf8)
 
-    func apply(_ entry: TreeEntry, to number: Int32, located: Bool, path: String) {
+    /// - Parameter leads: it is one of the `LeadingDirectories`, whose owner only root has to bring back.
+    func apply(_ entry: TreeEntry, to number: Int32, located: Bool, path: String, leads: Bool = false) {
         let file = FileAttributes(of: number, located: located, label: path)
         // 1.
         var mode = entry.mode
-        if !attempt(path, { () throws(Failure) in try setOwner(entry, file, number, path) }) { mode &= ~0o6000 }
+        do throws(Failure) {
+            try setOwner(entry, file, number, path)
+        } catch {
+            mode &= ~0o6000
+            if !leads || error.code != .refused || geteuid() == 0 { report(path, error) }
+        }
         // 2.
         if inherits, entry.kind != .symbolicLink { removeInherited(entry, file, path) }
         for attribute in entry.extendedAttributes {
@@ -53,14 +59,7 @@ struct Metadata {
         }
     }
 
-    @discardableResult
-    private func attempt(_ path: String, _ body: () throws(Failure) -> Void) -> Bool {
-        do throws(Failure) {
-            try body()
-            return true
-        } catch {
-            report(path, error)
-            return false
-        }
+    private func attempt(_ path: String, _ body: () throws(Failure) -> Void) {
+        do throws(Failure) { try body() } catch { report(path, error) }
     }
 }

@@ -67,11 +67,11 @@ final class RestoreTarget: Sendable {
     }
 
     /// Last of all, so that no file made in it changes its time and no mode of its keeps one from being made.
-    func finishDirectory(_ path: [UInt8], _ entry: TreeEntry) {
+    func finishDirectory(_ path: [UInt8], _ entry: TreeEntry, leads: Bool) {
         let name = "/" + String(decoding: path, as: UTF8.self)
         do throws(Failure) {
             let directory = try shelf.directory([]).directory.directory(path)
-            metadata.apply(entry, to: directory.number, located: false, path: name)
+            metadata.apply(entry, to: directory.number, located: false, path: name, leads: leads)
             report.withLock { $0.directories += 1 }
         } catch { lose(name, error) }
     }

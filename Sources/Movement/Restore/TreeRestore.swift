@@ -37,6 +37,7 @@ package enum TreeRestore {
         let target: RestoreTarget
         private let delivery: Delivery
         private var batch = ChunkBatch()
+        private var leading = LeadingDirectories()
         private var directories: [(path: [UInt8], entry: TreeEntry)] = []
         private var groups: [UInt64: Group] = [:]
         private var links: [SnapshotWalk.Visit] = []
@@ -68,7 +69,9 @@ package enum TreeRestore {
             try flush()
             // 4.
             for link in links { makeLink(link) }
-            for (path, entry) in directories.reversed() { target.finishDirectory(path, entry) }
+            for (path, entry) in directories.reversed() {
+                target.finishDirectory(path, entry, leads: leading.contains(path))
+            }
             // 5.
             try target.synchronize()
         }
@@ -79,6 +82,7 @@ package enum TreeRestore {
 
         /// False when what a directory holds cannot be restored.
         private func restore(_ visit: SnapshotWalk.Visit) throws -> Bool {
+            leading.meet(in: visit.parent, isDirectory: visit.entry.kind == .directory)
             switch visit.entry.kind {
             case .directory:
                 guard let isNew = target.makeDirectory(visit) else { return false }

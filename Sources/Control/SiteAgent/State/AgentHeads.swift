@@ -21,11 +21,8 @@ package struct AgentHeads: HeadMemory {
             try CanonicalJSON.encode(Model.LogHead(number: head.number, hash: head.hash.hex)), to: file(vault))
     }
 
-    /// Knows besides what the coordinator knows of one vault.
-    package func with(_ head: Model.LogHead?, of vault: VaultID) -> any HeadMemory {
-        guard let head else { return self }
-        return ToldHeads(own: self, vault: vault, told: head)
-    }
+    /// Knows besides what the coordinator knows of some vaults.
+    package func with(_ told: [VaultID: Model.LogHead]) -> any HeadMemory { ToldHeads(own: self, told: told) }
 
     private func file(_ vault: VaultID) -> String { "\(directory)/\(vault.hex)" }
 
@@ -37,12 +34,11 @@ package struct AgentHeads: HeadMemory {
 
 private struct ToldHeads: HeadMemory {
     let own: AgentHeads
-    let vault: VaultID
-    let told: Model.LogHead
+    let told: [VaultID: Model.LogHead]
 
     func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> RepositoryHead? {
         let seen = try own.lastSeen(vault, at: location)
-        guard vault == self.vault, told.number > seen?.number ?? 0 || seen == nil else { return seen }
+        guard let told = told[vault], seen.map({ $0.number < told.number }) ?? true else { return seen }
         return try AgentHeads.head(told)
     }
 

@@ -28,7 +28,8 @@ package final class NBDServer: Sendable {
         onProblem: @escaping @Sendable (Failure) -> Void = { _ in }
     ) throws(Failure) {
         guard Set(exports.map(\.name)).count == exports.count,
-            exports.allSatisfy({ $0.name.utf8.count <= NBD.longestName && $0.description.utf8.count <= NBD.longestName })
+            exports.allSatisfy({ $0.name.utf8.count <= NBD.longestName && $0.description.utf8.count <= NBD.longestName }
+            )
         else { throw Failure(.usage, "Exports of \(path) need distinct names of at most \(NBD.longestName) bytes") }
         let listener = try UnixListener(path: path)
         let clients = Monitor(Clients())
@@ -76,16 +77,16 @@ package final class NBDServer: Sendable {
 
     private static func admit(_ connection: NBDConnection, _ clients: Monitor<Clients>, _ limits: NBDLimits) {
         reap(clients)
-        clients.access { clients_ in
-            guard !clients_.isStopped, clients_.connections.count < limits.connections else { return }
-            let number = clients_.next
-            clients_.next += 1
+        clients.access { those in
+            guard !those.isStopped, those.connections.count < limits.connections else { return }
+            let number = those.next
+            those.next += 1
             let thread = EngineThread(name: "nbd-client") {
                 connection.serve()
                 connection.socket.shutDown()
                 clients.access { $0.done.append(number) }
             }
-            clients_.connections[number] = (connection.socket, thread)
+            those.connections[number] = (connection.socket, thread)
         }
     }
 

@@ -39,7 +39,9 @@ final class Prober {
             round += 1
             let now = launcher.surroundings.uptime()
             if let canary, results.isEmpty, now > min(canary, deadline) { throw late("showed no sign of life in time") }
-            if now > deadline { throw late("was not ready in time: \(results.count) of \(probes.count) probes answered") }
+            if now > deadline {
+                throw late("was not ready in time: \(results.count) of \(probes.count) probes answered")
+            }
             launcher.surroundings.pause(Self.interval)
         }
         return results

@@ -53,7 +53,8 @@ package final class QEMUHypervisor: Hypervisor {
             guard socket.hasPrefix("/") else { throw Failure(.usage, "\(socket) is no absolute path") }
             let link = "\(folder)/\(QEMUCommandLine.socketLink(disk))"
             if unsafe symlink(socket, link) != 0 { throw .system(errno, "cannot make \(link)") }
-            backing = Self.address(export: export, socket: socket.utf8.count > 100 ? QEMUCommandLine.socketLink(disk) : socket)
+            backing = Self.address(
+                export: export, socket: socket.utf8.count > 100 ? QEMUCommandLine.socketLink(disk) : socket)
         case .rawImage(let path):
             guard path.hasPrefix("/") else { throw Failure(.usage, "\(path) is no absolute path") }
             backing = "file:\(path)"
@@ -69,7 +70,8 @@ package final class QEMUHypervisor: Hypervisor {
             text.utf8.map { byte in
                 let character = Character(Unicode.Scalar(byte))
                 let plain = byte < 0x80 && (character.isLetter || character.isNumber || keeping.contains(character))
-                return plain ? String(character) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+                return plain
+                    ? String(character) : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
             }.joined()
         }
         return "nbd+unix:///\(escaped(export, keeping: "-._~"))?socket=\(escaped(socket, keeping: "-._~/"))"

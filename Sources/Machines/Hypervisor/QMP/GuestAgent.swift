@@ -24,7 +24,8 @@ package final class GuestAgent {
 
     /// - Throws: `.refused` with the agent's own reason, `.unreachable`, `.damaged`.
     @discardableResult
-    package func perform(_ command: String, _ arguments: [String: JSONValue] = [:], by deadline: Deadline) throws(Failure)
+    package func perform(_ command: String, _ arguments: [String: JSONValue] = [:], by deadline: Deadline)
+        throws(Failure)
         -> JSONValue
     {
         try tell(command, arguments, by: deadline)
@@ -35,7 +36,8 @@ package final class GuestAgent {
     }
 
     /// For commands whose success has no answer.
-    package func tell(_ command: String, _ arguments: [String: JSONValue] = [:], by deadline: Deadline) throws(Failure) {
+    package func tell(_ command: String, _ arguments: [String: JSONValue] = [:], by deadline: Deadline) throws(Failure)
+    {
         var message: [String: JSONValue] = ["execute": .string(command)]
         if !arguments.isEmpty { message["arguments"] = .object(arguments) }
         try lines.send(Array((JSONValue.object(message).text + "\n").utf8), by: deadline)

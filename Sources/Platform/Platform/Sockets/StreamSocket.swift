@@ -155,7 +155,8 @@ extension Failure {
     fileprivate static func connecting(to name: String, _ number: Int32) -> Failure {
         let failure = Failure.system(number, "cannot connect to \(name)")
         return switch number {
-        case ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EAGAIN, EINPROGRESS: Failure(.unreachable, failure.what)
+        case ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, EAGAIN, EINPROGRESS:
+            Failure(.unreachable, failure.what)
         default: failure
         }
     }

@@ -1,0 +1,64 @@
+import Glibc
+import Logging
+import Model
+import ObjectStore
+import Platform
+import Repository
+
+extension SiteWorker {
+    /// 1. If this job has committed before, and only its report was lost, that is reported.
+    /// 2. The disk and the folders are captured into one session, a stream each.
+    /// 3. What is about to be committed is written down under the session's name, then it is committed.
+    func backUp(_ work: BackupWork, _ context: WorkContext) throws -> BackupResult {
+        let start = surroundings.uptime()
+        let taken = surroundings.now()
+        let repository = try Repository.open(
+            try vault.forWriting(work.repository.tenant),
+            .granted(try writerKeys(try keys(context, work.repository), work.repository)),
+            expecting: try Self.id(work.repository), site: secrets.site, heads: try heads(work.repository),
+            surroundings: surroundings)
+        let intent = BackupIntent(path: state.results.intent(context.assignment.job))
+        if let before = try intent.committed(in: repository) {
+            logger.info("Had been committed", metadata: ["job": "\(context.assignment.job)"])
+            return before
+        }
+
+        let session = try repository.beginBackup()
+        do {
+            var capture = BackupCapture()
+            if let image = work.diskImage { try capture.addDisk(image, to: session, context) }
+            if !work.folders.isEmpty {
+                try capture.addFolders(
+                    work.folders, leavingOut: [vault.path, state.path], to: session, context)
+            }
+            try context.goOn()
+            context.tell(
+                JobProgress(
+                    stage: .finishing, done: capture.bytes, total: capture.bytes, stored: session.storedBytes,
+                    files: capture.files))
+            var result = BackupResult(
+                snapshot: "", taken: taken, hasDisk: work.diskImage != nil, hasFiles: !work.folders.isEmpty,
+                bytes: capture.bytes, storedBytes: session.storedBytes, files: capture.files,
+                milliseconds: milliseconds(since: start), warnings: capture.warnings, head: Self.head(repository))
+            try intent.keep(result, session: session.id)
+            let snapshot = try session.commit(
+                BackupSession.Draft(
+                    name: work.desktop.text, time: taken, host: Self.hostName, streams: capture.streams,
+                    incomplete: capture.incomplete))
+            result.snapshot = snapshot.id.hex
+            result.storedBytes = session.storedBytes
+            result.milliseconds = milliseconds(since: start)
+            result.head = Self.head(repository)
+            return result
+        } catch {
+            try? session.abandon()
+            throw error
+        }
+    }
+
+    private static var hostName: String {
+        var name = [CChar](repeating: 0, count: 256)
+        guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
+        return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+}
