@@ -180,6 +180,18 @@ struct ReplicatorTests {
         #expect(try pair.content(of: id, in: pair.copy) == content)
     }
 
+    @Test func aPackLostAtTheDestinationIsNotLeantOn() throws {
+        let pair = try Pair(seed: 16)
+        let content = pair.surroundings.random(900_000)
+        try pair.backUp(content)
+        _ = try pair.replicator().run()
+        let lost = pair.copy.keys.filter { $0.hasPrefix("packs/") }
+        for key in lost { pair.copy.lose(key) }
+        let id = try pair.backUp(content + [1])
+        #expect(try pair.replicator().run().packs > 0)
+        #expect(try pair.content(of: id, in: pair.copy) == content + [1])
+    }
+
     @Test func theMeterReachesItsEnd() throws {
         let pair = try Pair(seed: 14)
         try pair.backUp(pair.surroundings.random(900_000))

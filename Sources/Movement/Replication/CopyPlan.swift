@@ -10,21 +10,31 @@ struct CopyPlan {
     /// Sealed bytes that need not be fetched.
     private(set) var bytesThere: UInt64 = 0
 
-    init(_ roots: Set<Digest>, origin: LogState, here: LogState) {
+    /// - Parameter isThere: whether a pack that the destination's log holds alive is in the store, too.
+    init(
+        _ roots: Set<Digest>, origin: LogState, here: LogState, isThere: (Digest) throws(Failure) -> Bool
+    ) throws(Failure) {
         var wanted: Set<Digest> = []
         for root in roots.sorted() {
             let local = here.packs(for: root)
-            if local.allSatisfy({ here.isLive(.pack, $0) }) {
+            if try Self.all(local, isThere) {
                 for pack in local {
                     bytesThere += here.names(of: .pack, pack).first.flatMap { here.objects[$0]?.length } ?? 0
                 }
                 continue
             }
             let packs = origin.packs(for: root)
-            for pack in packs where !here.isLive(.pack, pack) { wanted.insert(pack) }
+            for pack in packs where try !isThere(pack) { wanted.insert(pack) }
             if Set(local) != Set(packs) { relocated.append((root, packs)) }
         }
         missing = wanted.sorted()
+    }
+
+    private static func all(
+        _ packs: [Digest], _ isThere: (Digest) throws(Failure) -> Bool
+    ) throws(Failure) -> Bool {
+        for pack in packs where try !isThere(pack) { return false }
+        return true
     }
 }
 

@@ -22,6 +22,8 @@ struct SnapshotCopy {
     private var hasPut = false
     /// Sessions that hold parts of damaged snapshots: left claimed, for when the origin is repaired.
     private var aside: Set<SessionID> = []
+    /// Live packs of the destination that were seen in its store.
+    private var seen: Set<ObjectName> = []
     /// Live segments of the origin by the session that wrote them, as of a head.
     private var segments: (head: UInt64, names: [SessionID: [ObjectName]]) = (.max, [:])
 
@@ -94,7 +96,9 @@ struct SnapshotCopy {
         let hash = try OriginProblem.marking { () throws(Failure) in try commitHash(committed) }
         let session = try openSession()
         let here = target.log.state
-        let plan = CopyPlan(roots, origin: origin, here: here)
+        let plan = try CopyPlan(roots, origin: origin, here: here) { pack throws(Failure) in
+            try isThere(pack, here)
+        }
 
         let tally = Monitor(PackTransfer.Tally())
         let transfer = PackTransfer(
@@ -128,6 +132,19 @@ struct SnapshotCopy {
         } catch let failure as Failure where failure.code == .refused { throw CommitRefused(failure: failure) }
         self.session = nil
         report.bytesAlreadyThere += plan.bytesThere
+    }
+
+    /// Whether the destination's log holds a pack alive and its store has it, at its length: asked once of each. What was
+    /// lost behind the log's back is brought again rather than committed as a hole.
+    private mutating func isThere(_ pack: Digest, _ here: LogState) throws(Failure) -> Bool {
+        for name in here.names(of: .pack, pack) {
+            guard let held = here.objects[name], held.status == .live else { continue }
+            if seen.contains(name) { return true }
+            guard try target.store.length(of: try name.key()) == held.length else { continue }
+            seen.insert(name)
+            return true
+        }
+        return false
     }
 
     private func verifiedManifest(
