@@ -141,7 +141,7 @@ let floors: [Floor] = [
                     Library.crypto, Library.hummingbird, Library.hummingbirdTLS, Library.logging, Library.nio,
                     Library.nioPosix, Library.serviceLifecycle, Library.unixSignals,
                 ],
-                testImports: ["Coordinator", "Catalog", "Support"]),
+                testImports: ["Coordinator", "Catalog", "Conformance", "Support"]),
         ]),
 ]
 

@@ -84,7 +84,7 @@ import Wire
             _ = #expect(throws: Failure(.refused, "")) { _ = try StateDirectory(estate.directory).path }
         }
         let again = try StateDirectory(estate.directory)
-        for name in ["authority.key", "operator.token", "master.key"] {
+        for name in ["authority.key", "operator.token", "master.key", "catalog.sqlite"] {
             let attributes = try FileManager.default.attributesOfItem(atPath: estate.directory + "/" + name)
             #expect((attributes[.posixPermissions] as? Int) == 0o600)
         }

@@ -189,4 +189,40 @@ import Wire
             #expect(await failure { _ = try await house.order(changed) } == .exists)
         }
     }
+
+    @Test func aRestoreOfAnotherTargetIsAnotherOrder() async throws {
+        try await Estate().running { house in
+            let (agent, _) = try await house.settled()
+            _ = try await house.backup()
+            try await agent.done(try await agent.next(), agent.backedUp(at: house.now))
+            let order = JobOrder(
+                kind: .restore, id: try .init("my-restore"), desktop: try .init("desktop-1"), what: .files, target: "/a"
+            )
+            let first = try await house.order(order)
+            #expect(try await house.order(order) == first)
+            var other = order
+            other.target = "/b"
+            let changed = other
+            #expect(await failure { _ = try await house.order(changed) } == .exists)
+        }
+    }
+
+    @Test func aRepositoryThatCouldNotBeMadeIsOrderedOnceMore() async throws {
+        try await Estate().running { house in
+            let agent = try await house.enrol("hk-alc", "agent-hk")
+            _ = try await house.tenant()
+            let first = try await agent.next()
+            let full = WorkFailure(Failure(.full, "no room in the vault"), retry: false)
+            _ = try await agent.client.report(
+                ReportRequest(job: first.job, term: first.term, outcome: .failed(full)))
+            #expect(try await house.job(first.job).state == .failed(full))
+            _ = try await house.order(
+                JobOrder(kind: .initialiseRepository, tenant: .init("harbour-trading"), site: .init("hk-alc")))
+            guard case .initialiseRepository(let work) = try await agent.next().work else {
+                throw Failure(.failed, "not the same work again")
+            }
+            guard case .initialiseRepository(let before) = first.work else { throw Failure(.failed, "not that work") }
+            #expect(work.repository.vaultID == before.repository.vaultID && work.charter == before.charter)
+        }
+    }
 }

@@ -27,6 +27,9 @@ import Testing
             let damaged = try check.events("damaged")
             #expect(damaged.map { $0["object"] as? String } == [object])
             #expect(damaged.first?["snapshots"] as? [String] == [id])
+            let aided = try toolbox.repository("check", ["--read-data", "--also", toolbox("other")], exits: 6)
+            #expect(
+                (try aided.events("damaged").first?["recovery"] as? String)?.hasSuffix("/other has it whole") == true)
             let text = try toolbox.repository("check", ["--read-data", "--text"], exits: 6)
             #expect(text.output.contains(object))
             #expect(text.output.contains(String(id.prefix(12))))
@@ -64,6 +67,19 @@ import Testing
         #expect(try toolbox.differences("source", "target") == [])
         let check = try toolbox.repository("check", exits: 6)
         #expect(try check.events("damaged").count == toolbox.objects("slots").count)
+    }
+
+    @Test func anOlderSnapshotIsNotPassedOffAsTheLatest() throws {
+        let toolbox = try made()
+        try toolbox.write("new", "source/new")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let ids = try toolbox.repository("snapshots").objects.compactMap { $0["id"] as? String }
+        try toolbox.damage(try #require(toolbox.objects("manifests").first { $0.contains(ids[1]) }))
+        let run = try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")], exits: 6)
+        #expect(run.errors.contains(String(ids[0].prefix(12))))
+        let listed = try toolbox.repository("snapshots", exits: 5)
+        #expect(try listed.objects.first?["id"] as? String == ids[0])
+        try toolbox.repository("restore", [ids[0], "--target", toolbox("target")])
     }
 
     @Test func aMissingPackIsNamed() throws {

@@ -1,5 +1,6 @@
 import Platform
 import Repository
+import Sealing
 import Support
 import Testing
 
@@ -42,5 +43,61 @@ struct CheckTests {
         #expect(all.last?.phase == .snapshots)
         #expect(all.last?.done == 2)
         #expect(all.last?.bytes == report.bytes)
+    }
+}
+
+/// Damage that a check found, once it is recorded, is never leaned on again; junk under a true id is such damage.
+struct RecordedDamageTests {
+    @Test func contentOfAPackRecordedAsDamagedIsStoredAgain() throws {
+        let damage = try DamageEstate(seed: 45)
+        let content = damage.estate.bytes(400_000)
+        let store = damage.store.copy()
+        let first = try DamageEstate.backUp(content, into: try damage.open(store, seed: 1))
+        let old = Set(damage.keys("packs"))
+        let key = try #require(store.keys.first { $0.hasPrefix("packs/") && !old.contains($0) })
+        store.alter(key) { $0[$0.count / 2] ^= 1 }
+        let report = try damage.check(store)
+        let head = try damage.open(store).log.state.head
+        #expect(report.findings.map(\.object) == [key])
+        #expect(try damage.open(store).log.state.head == head)
+        let repository = try damage.open(store, seed: 2)
+        #expect(try repository.recordDamage(report).map(\.path) == [key])
+        #expect(try repository.recordDamage(report) == [])
+        let second = try DamageEstate.backUp(content, into: try damage.open(store, seed: 3))
+        let again = try damage.open(store)
+        let opened = try again.findSnapshot(second.id.hex)
+        #expect(try DamageEstate.everything(of: opened, in: again).count > content.count)
+        let after = try damage.check(store)
+        #expect(after.findings.map(\.object) == [key])
+        #expect(after.snapshotsTouched == [first.id])
+    }
+
+    /// A writer that names chunks by a secret of its own writes what looks right to everybody without keys.
+    @Test func junkUnderATrueIdIsFoundWithTheKeysOnly() throws {
+        let estate = try Estate(seed: 46)
+        let honest = try estate.open()
+        var keys = honest.keys
+        keys.secret = WriterSecret(estate.bytes(32), repository: honest.id)
+        let liar = try Repository.open(estate.store, .granted(keys), heads: NoHeadMemory(), surroundings: .seeded(3))
+        let session = try liar.beginBackup()
+        var writer = session.makeContentWriter(.tree)
+        try writer.append(estate.bytes(100_000))
+        let document = try writer.finish()
+        let snapshot = try session.commit(
+            .init(
+                name: "desk", time: Timestamp(seconds: 1), host: "",
+                streams: [.init(label: "", content: .machine(document), bytes: document.length, files: 0)]))
+        var options = Checker.Options()
+        options.readData = true
+        let report = try Checker.check(try estate.open(), options)
+        let pack = try #require(report.findings.first { $0.name?.kind == .pack })
+        #expect(pack.damage == .junk && pack.recovery == .none && pack.snapshots == [snapshot.id])
+        let keyless = try Repository.open(estate.store, .keyless, heads: NoHeadMemory(), surroundings: .seeded(4))
+        #expect(try Checker.check(keyless, options).isClean)
+        // And no reader takes it for the truth.
+        let reader = try SnapshotReader(try estate.open(), snapshot)
+        #expect(throws: Failure(.damaged, "")) {
+            try reader.forEachChunk(of: document) { chunk, _ in _ = try reader.read(chunk.id) }
+        }
     }
 }

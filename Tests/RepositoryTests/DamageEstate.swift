@@ -22,6 +22,14 @@ final class DamageEstate {
 
     private func backUp(_ content: [UInt8]) throws {
         let repository = try estate.open()
+        let snapshot = try Self.backUp(content, into: repository)
+        snapshots.append(snapshot.id)
+        truth[snapshot.id] = try Self.everything(of: snapshot, in: repository)
+    }
+
+    /// Backs up a tree and a disk made of `content`.
+    @discardableResult
+    static func backUp(_ content: [UInt8], into repository: Repository) throws -> Snapshot {
         var options = BackupSession.Options()
         options.packBytes = 256 << 10
         let session = try repository.beginBackup(options)
@@ -41,23 +49,24 @@ final class DamageEstate {
         try root.append(folder.framed)
         let tree = try root.finish()
         var disk = try DiskWriter(session, size: 1 << 20)
-        try content[0..<65536].withUnsafeBytes { try disk.put(3, $0) }
+        try content.prefix(65536).withUnsafeBytes { try disk.put(3, $0) }
         let diskReference = try disk.finish()
-        let snapshot = try session.commit(
+        return try session.commit(
             .init(
                 name: "desk", time: Timestamp(seconds: 5), host: "",
                 streams: [
                     .init(label: "files", content: .tree(tree), bytes: reference.length, files: 1),
                     .init(label: "disk", content: .disk(diskReference), bytes: 1 << 20, files: 0),
                 ]))
-        snapshots.append(snapshot.id)
-        truth[snapshot.id] = try Self.everything(of: snapshot, in: repository)
     }
 
     /// Opens a store that holds this repository, or a damaged copy of it.
-    func open(_ store: any ObjectStore, also alternates: [Repository] = []) throws -> Repository {
+    func open(
+        _ store: any ObjectStore, also alternates: [Repository] = [], heads: any HeadMemory = NoHeadMemory(),
+        seed: UInt64 = 99
+    ) throws -> Repository {
         try Repository.open(
-            store, .passphrase(estate.passphrase), heads: NoHeadMemory(), surroundings: .seeded(99), also: alternates)
+            store, .passphrase(estate.passphrase), heads: heads, surroundings: .seeded(seed), also: alternates)
     }
 
     /// Every byte a snapshot holds.

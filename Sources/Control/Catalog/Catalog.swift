@@ -1,4 +1,5 @@
 import GRDB
+import Glibc
 package import Platform
 
 /// The coordinator's database: what is intended and what has been heard. The repositories stand without it.
@@ -14,6 +15,8 @@ package final class Catalog: Sendable {
     /// - Throws: `.refused` when a newer program has written it.
     package init(path: String) throws(Failure) {
         self.path = path
+        // Made here, so that it is closed to others from its first byte; the files beside it take after it.
+        try Descriptor.open(path, O_RDWR | O_CREAT, mode: 0o600).close()
         pool = try Self.translating("opening the catalog \(path)") {
             var configuration = Configuration()
             configuration.foreignKeysEnabled = true

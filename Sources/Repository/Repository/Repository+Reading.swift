@@ -64,14 +64,7 @@ extension Repository {
     /// The snapshot that `text` means: an id, a prefix that only one has, or `latest:NAME`.
     /// - Throws: `.notFound`; `.usage` when several begin so.
     package func findSnapshot(_ text: String) throws(Failure) -> Snapshot {
-        if text.hasPrefix("latest:") {
-            let name = String(text.dropFirst("latest:".count))
-            guard let found = try snapshots().snapshots.last(where: { $0.name == name }) else {
-                throw Failure(
-                    .notFound, "no snapshot is named \(name)", advice: "`breakwater repository snapshots` lists them.")
-            }
-            return found
-        }
+        if text.hasPrefix("latest:") { return try latestSnapshot(named: String(text.dropFirst("latest:".count))) }
         let matching = log.state.snapshots.filter { !$0.value.isForgotten && $0.key.hex.hasPrefix(text.lowercased()) }
         guard let first = matching.first, !text.isEmpty else {
             throw Failure(
@@ -82,5 +75,38 @@ extension Repository {
             throw Failure(.usage, "\(matching.count) snapshots' ids begin with \(text)", advice: "Give more digits.")
         }
         return try snapshot(first.value)
+    }
+
+    /// The newest snapshot of a desktop. When that one cannot be opened, an older one is not passed off as it.
+    private func latestSnapshot(named name: String) throws(Failure) -> Snapshot {
+        guard let secret = keys.secret else {
+            throw Failure(.refused, "finding a snapshot by its name needs the keys of \(store.location)")
+        }
+        // Snapshots committed after a lost record are not seen: which is the latest, nobody can say.
+        guard !log.isInterrupted else {
+            throw Failure(
+                .damaged,
+                "the log in \(store.location) is lost or damaged from some record on: its latest snapshots are not known",
+                advice: "Name another vault with --also, or a snapshot by its id.")
+        }
+        let desktop = secret.desktop(named: name)
+        let all = log.state.snapshots.values.filter { !$0.isForgotten && $0.clear.desktop == desktop }
+            .sorted { $0.record < $1.record }
+        guard let newest = all.last else {
+            throw Failure(
+                .notFound, "no snapshot is named \(name)", advice: "`breakwater repository snapshots` lists them.")
+        }
+        do throws(Failure) {
+            return try snapshot(newest)
+        } catch {
+            guard error.code == .damaged || error.code == .notFound else { throw error }
+            let older = all.dropLast().last.map {
+                ", or restore the one before it, \($0.manifest.name.digest.hex.prefix(12))"
+            }
+            throw Failure(
+                .damaged,
+                "the newest snapshot of \(name), \(newest.manifest.name.digest.hex.prefix(12)), cannot be opened: \(error.what)",
+                advice: "Name another vault with --also\(older ?? "").")
+        }
     }
 }

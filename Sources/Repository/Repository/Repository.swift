@@ -60,7 +60,9 @@ package final class Repository: Sendable {
             expected = bundle.repository
             keys = try Keys(owning: bundle, surroundings: surroundings)
         }
-        let log = try Log(store, expecting: expected, pages: objects, heads: heads, surroundings: surroundings)
+        let log = try Log(
+            store, expecting: expected, pages: PagesOfAnyVault(own: objects, alternates: alternates), heads: heads,
+            mirrors: alternates.map(\.store), surroundings: surroundings)
         let state = log.state
         if let site { keys.site = site }
         if keys.site == nil, !keys.readers.isEmpty { keys.site = takeUpSite(state, store, objects, keys.readers) }
@@ -81,7 +83,10 @@ package final class Repository: Sendable {
                     let slot = try Slot(try ObjectReader(store).read(name))
                     tried.insert(name.digest)
                     return try slot.unwrap(passphrase: passphrase)
-                } catch { problem = error }
+                } catch {
+                    // That a slot is damaged says less than that the passphrase does not open another.
+                    if problem?.code != .refused { problem = error }
+                }
             }
         }
         if tried.isEmpty, problem == nil {

@@ -30,14 +30,11 @@ extension Coordinator {
                     TenantVault(
                         tenant: tenant.id, site: site.id, vault: site.vault.id, vaultID: place.vaultID, state: .declared
                     ))
-                let work = InitialiseRepositoryWork(
-                    repository: RepositoryPlace(
-                        tenant: tenant.id, repository: tenant.repository, vaultID: place.vaultID, head: nil),
-                    charter: Octets([]), siteCertificate: Octets([]), slot: nil)
                 topics += try Transition.order(
                     Job(
                         id: place.job, site: site.id, tenant: tenant.id, desktop: nil,
-                        work: .initialiseRepository(work), created: now), in: writing, now: now, by: actor)
+                        work: JobDesk(writing.reading, now: now).initialisation(of: tenant.id, at: site.id),
+                        created: now), in: writing, now: now, by: actor)
             }
             return topics
         }
@@ -69,8 +66,8 @@ extension Coordinator {
         let (job, topics) = try await catalog.write { writing in
             let job = try JobDesk(writing.reading, now: now).job(for: order, id: id)
             if let known = try writing.reading.findJob(id) {
-                guard known.kind == job.kind, known.site == job.site, known.tenant == job.tenant,
-                    known.desktop == job.desktop
+                guard known.site == job.site, known.tenant == job.tenant, known.desktop == job.desktop,
+                    known.work.isSameOrder(as: job.work)
                 else { throw Failure(.exists, "Job \(id) is another one", advice: "Choose another id") }
                 return (known, [Bell.Topic]())
             }
@@ -166,11 +163,24 @@ struct JobDesk {
             let work = CheckWork(
                 repository: try reading.place(of: tenant, at: site), readData: order.readData ?? false)
             return job(id, at: site, tenant, nil, .check(work))
-        case .initialiseRepository, .recover, .stopMachine:
+        case .initialiseRepository:
+            // Once more, where the first order came to nothing; it is done already where it did not.
+            let tenant = try needed(order.tenant, "tenant", order)
+            let site = try needed(order.site, "site", order)
+            return job(id, at: site, tenant, nil, try initialisation(of: tenant, at: site))
+        case .recover, .stopMachine:
             throw Failure(
                 .usage, "Work of the kind \"\(order.kind.rawValue)\" is not ordered by hand",
-                advice: "Order backup, replicate, restore or check; start a recovery run to recover")
+                advice: "Start a recovery run to recover a desktop, and clean it up to stop the machine")
         }
+    }
+
+    /// Charter, certificate and slot are put in when the work is handed over, for the agent that takes it.
+    func initialisation(of tenant: Tenant.ID, at site: Site.ID) throws -> Work {
+        .initialiseRepository(
+            InitialiseRepositoryWork(
+                repository: try reading.place(of: tenant, at: site), charter: Octets([]), siteCertificate: Octets([]),
+                slot: nil))
     }
 
     private func restore(_ order: JobOrder, _ id: Job.ID) throws -> Job {
@@ -245,5 +255,17 @@ struct JobDesk {
             throw Failure(.usage, "An order of the kind \"\(order.kind.rawValue)\" needs \"\(field)\"")
         }
         return value
+    }
+}
+
+extension Work {
+    /// Whether somebody who sends an order again means this one. What is newest at either time may differ.
+    fileprivate func isSameOrder(as other: Work) -> Bool {
+        switch (self, other) {
+        case (.restore(let one), .restore(let two)):
+            one.what == two.what && one.target == two.target && one.include == two.include
+        case (.check(let one), .check(let two)): one.readData == two.readData
+        default: kind == other.kind
+        }
     }
 }

@@ -140,7 +140,7 @@ package struct DesktopOrder: Codable, Sendable, Checked {
 
 /// What an operator asks for: `{"kind": "backup", "desktop": "..."}`; which fields count depends on the kind.
 package struct JobOrder: Codable, Sendable, Checked {
-    /// `backup`, `replicate`, `restore` or `check`.
+    /// `backup`, `replicate`, `restore`, `check`, or `initialiseRepository` once more.
     package var kind: Work.Kind
     /// Given by the caller: the same order sent twice makes one job.
     package var id: Job.ID?

@@ -124,7 +124,7 @@ extension Checker {
             case .siteKey: _ = try SiteKeyObject(bytes)
             case .pack, .page, .checkpoint: break
             }
-        } catch where error.code == .damaged {
+        } catch  where error.code == .damaged {
             ledger.add(name, CheckTrouble(.unopenable, error.what))
         }
     }
@@ -159,7 +159,8 @@ extension Checker {
         for claim in claims {
             guard let table = own[claim.pack], table != claim.entries else { continue }
             ledger.add(
-                claim.segment, CheckTrouble(.contradicts, "it does not say of pack \(claim.pack) what the pack's own table says"))
+                claim.segment,
+                CheckTrouble(.contradicts, "it does not say of pack \(claim.pack) what the pack's own table says"))
         }
     }
 }

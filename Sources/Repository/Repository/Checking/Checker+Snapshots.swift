@@ -69,14 +69,12 @@ extension Checker {
             case .disk(let disk): walk(DiskReader(reader, disk), lost)
             }
         }
-        guard let example = lost.example else { return }
-        // Chunks that a damaged pack holds are lost for that reason, which is named.
-        let packs = reader.troubles.filter(\.isHere)
-        if packs.isEmpty {
-            ledger.add(
-                snapshot.committed.manifest.name.path, snapshot.committed.manifest.name, .unresolved,
-                "\(lost.count) references lead nowhere; \(example)", snapshots: [snapshot.id])
-        }
+        // What a damaged pack, set or envelope holds is lost for that reason, which is named.
+        guard let example = lost.example, !reader.troubles.contains(where: \.isHere), !isExplained(snapshot.committed)
+        else { return }
+        ledger.add(
+            snapshot.committed.manifest.name.path, snapshot.committed.manifest.name, .unresolved,
+            "\(lost.count) references lead nowhere; \(example)", snapshots: [snapshot.id])
     }
 
     private func walk(tree root: ContentRef, _ reader: SnapshotReader, _ lost: Lost) {

@@ -98,7 +98,8 @@ struct PackCheck {
             let offset = footer[0..<8].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             let count = footer[8..<12].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
             let frames = footer[12..<16].reduce(0) { $0 << 8 | Int($1) }
-            guard offset >= UInt64(PackLayout.headerByteCount), offset.addingReportingOverflow(count) == (footerStart, false)
+            guard offset >= UInt64(PackLayout.headerByteCount),
+                offset.addingReportingOverflow(count) == (footerStart, false)
             else { throw Failure(.damaged, "its footer points elsewhere than at its table") }
             guard let session = session(header.origin) else { return Opened() }
             let keys = try header.open(session, name: "it")
@@ -111,7 +112,7 @@ struct PackCheck {
                 throw Failure(.damaged, "the frames in its table do not make up its body")
             }
             return Opened(sealed: (table, keys))
-        } catch where error.code == .damaged {
+        } catch  where error.code == .damaged {
             return Opened(trouble: CheckTrouble(.unopenable, error.what))
         }
     }
@@ -180,9 +181,13 @@ private struct FrameScan {
         let bytes = try PackOpener.decompress(plain, "it", zstd)
         var inside = 0
         for chunk in frame.chunks {
-            guard chunk.length <= UInt64(bytes.count - inside) else { throw Failure(.damaged, "its chunks are longer than it") }
+            guard chunk.length <= UInt64(bytes.count - inside) else {
+                throw Failure(.damaged, "its chunks are longer than it")
+            }
             let end = inside + Int(chunk.length)
-            let hash = unsafe bytes.withUnsafeBytes { unsafe SHA256.hash(UnsafeRawBufferPointer(rebasing: $0[inside..<end])) }
+            let hash = unsafe bytes.withUnsafeBytes {
+                unsafe SHA256.hash(UnsafeRawBufferPointer(rebasing: $0[inside..<end]))
+            }
             if let secret, secret.chunkID(contentHash: hash) != chunk.id, trouble == nil {
                 trouble = CheckTrouble(.junk, "chunk \(chunk.id) in frame \(number) is not what its id promises")
             }

@@ -125,6 +125,7 @@ extension Log {
             let later = held.findings.filter { $0.number > held.base }
             held.findings = contents.findings.filter { $0.number <= held.base } + later
             held.hashes = Array(contents.hashes[...place])
+            held.borrowedEarlier = contents.borrowed.filter { $0.key <= held.base }
             held.base = 0
         }
     }

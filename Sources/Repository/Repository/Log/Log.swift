@@ -13,8 +13,12 @@ package final class Log: Sendable {
         package enum Kind: Sendable, Hashable {
             /// One half of the record is damaged; the other was used.
             case halfDamaged
-            /// No half verifies, and a void says so or has to.
+            /// No half verifies, and a void says so or has to, or another vault's mirror had it.
             case unreadable
+            /// A record of this log that does not follow the one before it.
+            case unlinked
+            /// It is not there, and a later one is.
+            case missing
             case void(String)
         }
         package var number: UInt64
@@ -24,6 +28,8 @@ package final class Log: Sendable {
     package let store: any ObjectStore
     package let pages: any PageSource
     private let heads: any HeadMemory
+    /// Stores of other vaults, which may mirror this log.
+    private let mirrors: [any ObjectStore]
     private let surroundings: Surroundings
     let monitor: Monitor<Contents>
 
@@ -36,6 +42,8 @@ package final class Log: Sendable {
         var hashes: [Digest]
         /// Records that no half of which verifies here, and where they were read instead.
         var borrowed: [UInt64: String] = [:]
+        /// The same, of records before the checkpoint that was started from: nobody needs them to go on.
+        var borrowedEarlier: [UInt64: String] = [:]
         /// A later record is there, and this one is not.
         var gap: UInt64?
     }
@@ -44,16 +52,18 @@ package final class Log: Sendable {
     ///   features, or was rolled back behind a head seen before.
     package init(
         _ store: any ObjectStore, expecting expected: RepositoryID?, pages: any PageSource, heads: any HeadMemory,
-        surroundings: Surroundings
+        mirrors: [any ObjectStore] = [], surroundings: Surroundings
     ) throws(Failure) {
         self.store = store
         self.pages = pages
         self.heads = heads
+        self.mirrors = mirrors
         self.surroundings = surroundings
         let genesis = try Self.genesis(of: store, expecting: expected)
         monitor = Monitor(genesis)
         if let further = startAtCheckpoint(genesis) { monitor.access { $0 = further } }
         try refresh()
+        try lookBeyondHead()
         try compareWithLastSeen()
     }
 
@@ -84,7 +94,9 @@ package final class Log: Sendable {
     package var state: LogState { monitor.access { $0.state } }
     package var findings: [Finding] { monitor.access { $0.findings } }
     /// Records that verify in neither half here, by number, and the location of the vault whose mirror had them.
-    package var borrowed: [UInt64: String] { monitor.access { $0.borrowed } }
+    package var borrowed: [UInt64: String] {
+        monitor.access { $0.borrowed.merging($0.borrowedEarlier) { first, _ in first } }
+    }
 
     /// What the record after `number` names as `previous`; nil beyond the head, and before a checkpoint that was
     /// started from (see `readWhole`).
@@ -98,7 +110,7 @@ package final class Log: Sendable {
     private static func halves(_ store: any ObjectStore, _ number: UInt64) throws(Failure) -> Record.Halves? {
         do throws(Failure) {
             return Record.Halves(try store.get(try Record.key(number), atMost: Record.largestObject))
-        } catch where error.code == .notFound { return nil }
+        } catch  where error.code == .notFound { return nil }
     }
 
     // MARK: - Reading forward
@@ -111,7 +123,7 @@ package final class Log: Sendable {
             let object: [UInt8]
             do throws(Failure) {
                 object = try store.get(try Record.key(next), atMost: Record.largestObject)
-            } catch where error.code == .notFound {
+            } catch  where error.code == .notFound {
                 if !state.undecided.isEmpty { settleByCheckpoint() }
                 return state
             }
@@ -136,45 +148,98 @@ package final class Log: Sendable {
         }
     }
 
-    private func take(_ object: [UInt8], number: UInt64, into contents: inout Contents) throws(Failure) {
-        let halves = Record.Halves(object)
-        let record: Record? = halves.either.flatMap { bytes in
-            try? Record(
-                bytes, repository: contents.state.repository, vault: contents.state.vault, number: number,
-                site: contents.state.site, root: contents.state.charter.root)
+    /// Judges the object at the next number; `object` is nil when it is lost.
+    private func take(_ object: [UInt8]?, number: UInt64, into contents: inout Contents) throws(Failure) {
+        let halves = object.map { Record.Halves($0) }
+        var authentic = (halves?.different ?? []).compactMap { Self.record($0, number, contents.state) }
+        if !authentic.contains(where: { $0.previous == contents.state.headHash }) {
+            let kind: Finding.Kind = object == nil ? .missing : authentic.isEmpty ? .unreadable : .unlinked
+            contents.findings.append(Finding(number: number, kind: kind))
+            guard let (lent, lender) = lend(number, contents.state) else {
+                guard let object else { return contents.gap = number }
+                contents.state.block(number: number, object: object)
+                contents.hashes.append(contents.state.headHash)
+                return
+            }
+            contents.borrowed[number] = lender
+            authentic = [lent]
+        } else if halves?.isHurt ?? false {
+            contents.findings.append(Finding(number: number, kind: .halfDamaged))
         }
-        guard let record, record.previous == contents.state.headHash else {
-            contents.state.block(number: number, object: object)
-            contents.hashes.append(contents.state.headHash)
-            contents.findings.append(Finding(number: number, kind: .unreadable))
-            return
-        }
-        if halves.isHurt { contents.findings.append(Finding(number: number, kind: .halfDamaged)) }
+        guard let record = authentic.first(where: { $0.previous == contents.state.headHash }) else { return }
+        contents.gap = nil
         let verdict: LogState.Verdict
         do throws(Failure) {
             verdict = try contents.state.apply(record, pages: pages)
-        } catch where error.code == .damaged || error.code == .notFound {
+        } catch  where error.code == .damaged || error.code == .notFound {
             verdict = try contents.state.apply(record, pages: nil)
         }
         contents.hashes.append(record.hash)
         if case .void(let reason) = verdict { contents.findings.append(Finding(number: number, kind: .void(reason))) }
     }
 
+    private static func record(_ bytes: [UInt8], _ number: UInt64, _ state: LogState) -> Record? {
+        try? Record(
+            bytes, repository: state.repository, vault: state.vault, number: number, site: state.site,
+            root: state.charter.root)
+    }
+
+    // MARK: - Lost records
+
+    /// A record out of another vault's mirror of this log. It must be authentic, follow the head, and be what the
+    /// next record here names, if that one can be read: junk that was voided here is not replaced behind the void.
+    private func lend(_ number: UInt64, _ state: LogState) -> (record: Record, from: String)? {
+        for mirror in mirrors {
+            guard let key = try? Record.key(number, folder: "origins/\(state.vault)/log"),
+                let object = try? mirror.get(key, atMost: Record.largestObject)
+            else { continue }
+            let records = Record.Halves(object).different.compactMap { Self.record($0, number, state) }
+            guard let record = records.first(where: { $0.previous == state.headHash }) else { continue }
+            let following = ((try? Self.halves(store, number + 1)) ?? nil)?.different ?? []
+            let next = following.compactMap { Self.record($0, number + 1, state) }.first
+            if next.map({ $0.previous == record.hash }) ?? true { return (record, mirror.location) }
+        }
+        return nil
+    }
+
+    /// The log ends where a number is not there, unless a listing knows a later one: then a record was lost. A
+    /// listing decides nothing but to look again.
+    private func lookBeyondHead() throws(Failure) {
+        while true {
+            let next = monitor.access { $0.state.head + 1 }
+            guard let after = try? Record.key(next - 1),
+                let listed = try? store.list(prefix: "log/", after: after, limit: 10),
+                listed.contains(where: { UInt64($0.key.text.dropFirst(4)) ?? 0 > next }),
+                try refresh().head + 1 == next
+            else { return }
+            try monitor.access { contents throws(Failure) in
+                if contents.state.head + 1 == next { try take(nil, number: next, into: &contents) }
+            }
+            guard try refresh().head >= next else { return }
+        }
+    }
+
     /// A log behind the head that was seen here before was rolled back: it is refused until the root accepts it.
     private func compareWithLastSeen() throws(Failure) {
         let state = state
         if let seen = try heads.lastSeen(state.vault, at: store.location) {
-            guard try goesBack(to: seen) || !state.acceptedHeads.isEmpty else {
+            guard try goesBack(to: seen) || !state.acceptedHeads.isEmpty || isInterrupted else {
                 throw Failure(
                     .refused,
                     "the log in \(store.location) was rolled back: record \(seen.number) was seen here before and is gone or another",
-                    advice: "Nothing was written. The other vault may hold what is missing; the head that was seen is kept in the state directory.")
+                    advice:
+                        "Nothing was written. The other vault may hold what is missing; the head that was seen is kept in the state directory."
+                )
             }
         }
         try rememberHead(state)
     }
 
+    /// Records are lost here that neither half nor mirror gives: what came after them is not known.
+    package var isInterrupted: Bool { monitor.access { $0.gap != nil || $0.state.blockedBy != nil } }
+
     private func rememberHead(_ state: LogState) throws(Failure) {
+        guard !isInterrupted else { return }
         try heads.remember(
             LogHead(number: state.head, hash: state.headHash), of: state.vault, at: store.location)
     }
@@ -215,13 +280,22 @@ package final class Log: Sendable {
             guard case .void = body else {
                 throw Failure(
                     .damaged, "record \(state.head) of the log in \(store.location) does not verify",
-                    advice: "Everything committed before it can be restored. The site must void it before anything is appended.")
+                    advice:
+                        "Everything committed before it can be restored. The site must void it before anything is appended."
+                )
             }
+        }
+        if let lost = monitor.access({ $0.gap ?? $0.borrowed.keys.min() }) {
+            throw Failure(
+                .damaged, "record \(lost) of the log in \(store.location) is lost or damaged in both halves",
+                advice: "Restores work. Nothing is appended until it is put back from the other vault's mirror.")
         }
         guard state.undecided.isEmpty else {
             throw Failure(
                 .damaged, "records of the log in \(store.location) cannot be judged: a set they name is damaged",
-                advice: "Restores work. Run `breakwater repository check` to see which object, and repair it from the other vault.")
+                advice:
+                    "Restores work. Run `breakwater repository check` to see which object, and repair it from the other vault."
+            )
         }
         let record = try Record(
             repository: state.repository, vault: state.vault, number: state.head + 1, previous: state.headHash,
@@ -242,7 +316,7 @@ package final class Log: Sendable {
             do throws(Failure) {
                 try unsafe store.put(key, object.span.bytes, use: .log)
                 return .won
-            } catch where error.code == .exists || error.code == .unknownOutcome {
+            } catch  where error.code == .exists || error.code == .unknownOutcome {
                 guard let halves = try Self.halves(store, record.number) else { continue }
                 return halves.either == record.bytes ? .won : .lost
             }

@@ -63,7 +63,9 @@ extension LogState {
             self.blockedBy = nil
             return
         }
-        guard record.checkpoint == checkpoint?.record ?? 0 else { throw RuleBroken("it names a checkpoint that is not the last") }
+        guard record.checkpoint == checkpoint?.record ?? 0 else {
+            throw RuleBroken("it names a checkpoint that is not the last")
+        }
         let author = try authority(of: record)
         if isDestroyed {
             switch record.body {
@@ -83,7 +85,7 @@ extension LogState {
             guard counted < record.number else { throw RuleBroken("liveness counted at a record to come") }
             try relocate(relocations, counted: counted, record: record.number, pages)
         case .collected(let listing):
-            try collect(try listing.objects(pages).map(\.name))
+            try collect(try listing.objects(pages).map(\.name), pages)
             holdPages(of: listing, since: record.number)
         case .damaged(let listing):
             for object in try listing.objects(pages) where objects[object.name]?.status == .live {
@@ -94,7 +96,12 @@ extension LogState {
         case .release(let claim): try release(claim, author)
         case .statement(let statement): try hear(statement)
         case .checkpoint(let name, let state):
-            guard state < record.number, name.kind == .checkpoint else { throw RuleBroken("a checkpoint of a state to come") }
+            guard state < record.number, name.kind == .checkpoint else {
+                throw RuleBroken("a checkpoint of a state to come")
+            }
+            guard state > checkpoint?.state ?? 0 else {
+                throw RuleBroken("a checkpoint of a state no newer than the last one's")
+            }
             checkpoint = CheckpointMark(record: record.number, state: state, object: name)
         case .void: throw RuleBroken("nothing to void")
         case .closeLean(_, let snapshot): closedLeans.insert(snapshot)
@@ -113,7 +120,8 @@ extension LogState {
             return nil
         }
         guard !revoked.contains(certificate.author) else { throw RuleBroken("its author was revoked") }
-        guard certificate.vault == .none || (certificate.vault == vault && record.number >= certificate.fromRecord) else {
+        guard certificate.vault == .none || (certificate.vault == vault && record.number >= certificate.fromRecord)
+        else {
             throw RuleBroken("its author is certified for another vault or later records")
         }
         switch (record.body, certificate.role) {
@@ -135,7 +143,9 @@ extension LogState {
             throw RuleBroken("its manifest's clear part cannot be read")
         }
         guard commit.manifest.name.kind == .manifest else { throw RuleBroken("its manifest is none") }
-        guard !forgotten.contains(digest) else { throw RuleBroken("a snapshot forgotten here is never committed again") }
+        guard !forgotten.contains(digest) else {
+            throw RuleBroken("a snapshot forgotten here is never committed again")
+        }
         guard snapshots[digest] == nil else { throw RuleBroken("the snapshot is committed already") }
         guard clear.readerGeneration >= oldestReader, readers[clear.readerGeneration] != nil else {
             throw RuleBroken("it is sealed to a reader generation that is not in use")
@@ -146,9 +156,13 @@ extension LogState {
         switch commit.origin {
         case .native:
             guard clear.session == commit.session else { throw RuleBroken("its manifest is of another session") }
-            guard clear.readerGeneration == newestReader else { throw RuleBroken("it is not sealed to the newest readers") }
+            guard clear.readerGeneration == newestReader else {
+                throw RuleBroken("it is not sealed to the newest readers")
+            }
             let last = newest[clear.desktop]
-            guard clear.previous == last?.manifest else { throw RuleBroken("it does not name the desktop's last snapshot") }
+            guard clear.previous == last?.manifest else {
+                throw RuleBroken("it does not name the desktop's last snapshot")
+            }
             if let last, (clear.generation, clear.sequence) <= (last.generation, last.sequence) {
                 throw RuleBroken("its generation and sequence do not exceed the desktop's last")
             }
@@ -166,7 +180,8 @@ extension LogState {
             newest[clear.desktop] = Newest(
                 generation: clear.generation, sequence: clear.sequence, manifest: digest)
         }
-        claims = claims.filter { $0.value.scope != .session(commit.session) }
+        // Session ids are no secret: nobody ends another's claim by writing its session's name.
+        claims = claims.filter { $0.value.scope != .session(commit.session) || $0.value.owner != author?.author }
     }
 
     /// New objects must be the session's own, and the session must not have been given up; what a commit lists and
@@ -230,7 +245,8 @@ extension LogState {
     // MARK: - Forget, condemn, relocate
 
     private mutating func forget(_ digests: [Digest]) throws {
-        let running = Set(claims.values.compactMap { if case .machine(let snapshot) = $0.scope { snapshot } else { nil } })
+        let running = Set(
+            claims.values.compactMap { if case .machine(let snapshot) = $0.scope { snapshot } else { nil } })
         for digest in digests {
             guard !running.contains(digest) else { throw RuleBroken("a machine runs on snapshot \(digest)") }
             guard snapshots[digest] != nil || forgotten.contains(digest) else {
@@ -286,27 +302,33 @@ extension LogState {
         _ relocations: [RecordBody.Relocation], counted: UInt64, record: UInt64, _ pages: (any PageSource)?
     ) throws {
         var neededLater: Set<Digest> = []
-        for claim in claims.values where claim.record > counted {
+        let isRepair = relocations.allSatisfy { $0.repairs }
+        for claim in claims.values where claim.record > counted && !isRepair {
             if case .session = claim.scope { throw RuleBroken("a session claimed what it would leave out") }
         }
         if let pages {
             let claimed = Set(claims.values.filter { $0.record > counted }.compactMap(\.scope.snapshot))
-            for (digest, snapshot) in snapshots where snapshot.record > counted || claimed.contains(digest) {
+            for (digest, snapshot) in snapshots
+            where claimed.contains(digest) || (snapshot.record > counted && !snapshot.isForgotten) {
                 neededLater.formUnion(try needs(of: snapshot, pages))
             }
         }
+        let roots = Set(relocations.map(\.root))
+        guard roots.count == relocations.count else { throw RuleBroken("it moves a pack twice") }
         for relocation in relocations {
-            let repairs = relocation.objects.allSatisfy { $0.name.digest == relocation.root }
-            guard repairs || !neededLater.contains(relocation.root) else {
+            guard relocation.repairs || !neededLater.contains(relocation.root) else {
                 throw RuleBroken("pack \(relocation.root) is needed since record \(counted)")
             }
-            guard !relocation.objects.isEmpty || !neededLater.contains(relocation.root) else {
-                throw RuleBroken("pack \(relocation.root) would go")
-            }
+            guard !relocation.objects.isEmpty else { throw RuleBroken("pack \(relocation.root) would go") }
             for object in relocation.objects {
                 guard object.name.kind == .pack,
                     objects[object.name].map({ $0.status == .live }) ?? !closedSessions.contains(object.name.session)
                 else { throw RuleBroken("\(object.name) is no live pack") }
+                // So that no chain of moves comes back to where it began.
+                let target = object.name.digest
+                guard target == relocation.root || (moved[target] == nil && !roots.contains(target)) else {
+                    throw RuleBroken("\(object.name) was moved itself")
+                }
             }
         }
         for relocation in relocations {
@@ -314,15 +336,15 @@ extension LogState {
                 change(name, to: .condemned, record: record)
             }
             for object in relocation.objects where objects[object.name] == nil { hold(object, since: record) }
-            let repairs = relocation.objects.allSatisfy { $0.name.digest == relocation.root }
-            moved[relocation.root] = repairs ? nil : Moved(record: record, objects: relocation.objects)
+            moved[relocation.root] = relocation.repairs ? nil : Moved(record: record, objects: relocation.objects)
         }
     }
 
-    private mutating func collect(_ names: [ObjectName]) throws {
+    private mutating func collect(_ names: [ObjectName], _ pages: (any PageSource)?) throws {
         for name in names where objects[name]?.status != .condemned {
             throw RuleBroken("\(name) was not condemned")
         }
+        try refuseClaimed(names.filter { $0.kind == .pack }, pages)
         for name in names where [.set, .manifest, .page].contains(name.kind) {
             // Readers that start at the last checkpoint must find what later records are judged by.
             guard let held = objects[name], let mark = checkpoint, mark.state >= held.changed else {
@@ -337,12 +359,31 @@ extension LogState {
         }
     }
 
+    /// What was relocated after a claim on a snapshot that needs it stays until the claim ends: its owner reads by
+    /// the state in which it claimed.
+    private func refuseClaimed(_ packs: [ObjectName], _ pages: (any PageSource)?) throws {
+        guard let pages, !packs.isEmpty else { return }
+        for claim in claims.values {
+            guard let digest = claim.scope.snapshot, let snapshot = snapshots[digest] else { continue }
+            let later = packs.filter { (objects[$0]?.changed ?? 0) > claim.record }
+            guard !later.isEmpty else { continue }
+            let needed = try needs(of: snapshot, pages)
+            if let held = later.first(where: { needed.contains($0.digest) }) {
+                throw RuleBroken("\(held) was relocated under a claim that stands")
+            }
+        }
+    }
+
     // MARK: - Claims
 
-    private mutating func add(_ claim: ClaimID, _ scope: RecordBody.ClaimScope, record: UInt64, _ author: Certificate?) throws {
+    private mutating func add(_ claim: ClaimID, _ scope: RecordBody.ClaimScope, record: UInt64, _ author: Certificate?)
+        throws
+    {
         guard claims[claim] == nil else { throw RuleBroken("the claim exists already") }
         if let digest = scope.snapshot {
-            guard let snapshot = snapshots[digest] else { throw RuleBroken("the claimed snapshot is not committed here") }
+            guard let snapshot = snapshots[digest] else {
+                throw RuleBroken("the claimed snapshot is not committed here")
+            }
             guard !snapshot.isForgotten else { throw RuleBroken("the claimed snapshot is forgotten") }
         }
         if case .lean = scope, author != nil { throw RuleBroken("a lean is claimed by the site") }

@@ -129,11 +129,22 @@ package struct LogState: Sendable, Equatable {
 
     /// The packs that hold a root's content now: itself, or what it was repacked into.
     package func packs(for root: Digest) -> [Digest] {
-        guard let moved = moved[root] else { return [root] }
-        var seen: Set<Digest> = [root]
+        guard moved[root] != nil else { return [root] }
         var out: [Digest] = []
-        for target in moved.objects.map(\.name.digest) {
-            if target == root { out.append(root) } else if seen.insert(target).inserted { out += packs(for: target) }
+        var seen: Set<Digest> = [root]
+        var waiting = [root]
+        while let next = waiting.popLast() {
+            guard let moved = moved[next] else {
+                out.append(next)
+                continue
+            }
+            for target in moved.objects.map(\.name.digest) {
+                if target == next {
+                    out.append(next)
+                } else if seen.insert(target).inserted {
+                    waiting.append(target)
+                }
+            }
         }
         return out
     }

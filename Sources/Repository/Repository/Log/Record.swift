@@ -165,6 +165,8 @@ package struct Record: Sendable, Equatable {
         package var either: [UInt8]? { first ?? second }
         /// Each half that is whole.
         package var both: [[UInt8]] { [first, second].compactMap { $0 } }
+        /// Each whole half once: what may be the record.
+        package var different: [[UInt8]] { first == second ? [first].compactMap { $0 } : both }
         /// One of the two is not as it was written.
         package var isHurt: Bool { first == nil || second == nil || first != second }
 

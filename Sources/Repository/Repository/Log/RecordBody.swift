@@ -26,6 +26,9 @@ package enum RecordBody: Hashable, Sendable {
             self.root = root
             self.objects = objects
         }
+
+        /// The same root under another name: nothing is left out.
+        var repairs: Bool { !objects.isEmpty && objects.allSatisfy { $0.name.digest == root } }
     }
 
     package struct Commit: Hashable, Sendable {

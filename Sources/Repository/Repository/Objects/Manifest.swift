@@ -23,6 +23,10 @@ package struct ClearPart: Hashable, Sendable {
     package struct Lean: Hashable, Sendable {
         package var template: RepositoryID
         package var snapshot: Digest
+        package init(template: RepositoryID, snapshot: Digest) {
+            self.template = template
+            self.snapshot = snapshot
+        }
     }
 
     package var repository: RepositoryID

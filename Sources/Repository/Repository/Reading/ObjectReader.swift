@@ -44,3 +44,22 @@ package final class ObjectReader: PageSource {
         return bytes
     }
 }
+
+/// Pages and sets from this vault or, where they are damaged here, from another: the digest vouches for either.
+struct PagesOfAnyVault: PageSource {
+    let own: ObjectReader
+    let alternates: [Repository]
+
+    func page(_ candidates: [ObjectName]) throws(Failure) -> [UInt8] {
+        do throws(Failure) {
+            return try own.page(candidates)
+        } catch {
+            guard let wanted = candidates.first, error.code != .cancelled else { throw error }
+            for vault in alternates {
+                let names = vault.log.state.names(of: wanted.kind, wanted.digest)
+                if let bytes = try? vault.objects.page(names) { return bytes }
+            }
+            throw error
+        }
+    }
+}

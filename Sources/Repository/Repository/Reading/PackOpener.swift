@@ -13,9 +13,15 @@ package final class PackOpener: Sendable {
 
     private struct Cache {
         var sessions: [SessionID: SessionKey] = [:]
-        var packs: [Digest: PackKeys] = [:]
+        /// By vault, too: under one root's name another pack may lie, whose keys must not be taken for the root's.
+        var packs: [Copy: PackKeys] = [:]
         /// What was damaged or missing in a vault, once each.
         var troubles: Set<Trouble> = []
+    }
+
+    private struct Copy: Hashable, Sendable {
+        var vault: Int
+        var name: ObjectName
     }
 
     /// A pack that could not be read as it should in some vault.
@@ -40,11 +46,13 @@ package final class PackOpener: Sendable {
 
     /// The chunks' bytes of one frame, authenticated and decompressed.
     /// - Throws: `.damaged` or `.notFound` when no vault has it whole.
-    package func frame(_ root: Digest, _ number: UInt32, offset: UInt32, sealedLength: UInt32) throws(Failure) -> [UInt8] {
-        try inAnyVault(root) { store, name throws(Failure) in
+    package func frame(_ root: Digest, _ number: UInt32, offset: UInt32, sealedLength: UInt32) throws(Failure)
+        -> [UInt8]
+    {
+        try inAnyVault(root) { store, name, keys throws(Failure) in
             let start = UInt64(offset)
             let sealed = try store.get(try name.key(), range: start..<start + UInt64(sealedLength))
-            return try self.open(sealed[...], root, number, store, name)
+            return try Self.open(sealed[...], number, keys, "frame \(number) of \(name) in \(store.location)")
         }
     }
 
@@ -52,7 +60,9 @@ package final class PackOpener: Sendable {
 
     /// Several frames that lie one after another in a pack, by one read. A frame that does not open is read by
     /// itself, from any vault.
-    package func frames(_ root: Digest, _ wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)]) -> [Result<[UInt8], Failure>] {
+    package func frames(_ root: Digest, _ wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)]) -> [Result<
+        [UInt8], Failure
+    >] {
         guard let first = wanted.first, let last = wanted.last else { return [] }
         let start = UInt64(first.offset)
         let end = UInt64(last.offset) + UInt64(last.sealedLength)
@@ -61,15 +71,23 @@ package final class PackOpener: Sendable {
         let isOrdered = wanted.allSatisfy {
             UInt64($0.offset) >= start && UInt64($0.offset) + UInt64($0.sealedLength) <= end
         }
-        guard wanted.count > 1, isOrdered, end - start <= Self.longestRun, let name = vault.log.state.names(of: .pack, root).first, let key = try? name.key(),
+        guard wanted.count > 1, isOrdered, end - start <= Self.longestRun,
+            let name = vault.log.state.names(of: .pack, root).first, let key = try? name.key(),
+            let keys = try? keys(of: Copy(vault: 0, name: name)).get(),
             let bytes = try? vault.store.get(key, range: start..<end)
-        else { return wanted.map { one in Self.result { () throws(Failure) in try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength) } } }
+        else {
+            return wanted.map { one in
+                Self.result { () throws(Failure) in
+                    try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength)
+                }
+            }
+        }
         return wanted.map { one in
             let from = Int(UInt64(one.offset) - start)
             let piece = bytes[from..<from + Int(one.sealedLength)]
             return Self.result { () throws(Failure) in
                 do throws(Failure) {
-                    return try self.open(piece, root, one.number, vault.store, name)
+                    return try Self.open(piece, one.number, keys, "frame \(one.number) of \(name)")
                 } catch {
                     return try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength)
                 }
@@ -81,22 +99,20 @@ package final class PackOpener: Sendable {
         do throws(Failure) { return .success(try body()) } catch { return .failure(error) }
     }
 
-    private func open(
-        _ sealed: ArraySlice<UInt8>, _ root: Digest, _ number: UInt32, _ store: any ObjectStore, _ name: ObjectName
+    private static func open(
+        _ sealed: ArraySlice<UInt8>, _ number: UInt32, _ keys: PackKeys, _ what: String
     ) throws(Failure) -> [UInt8] {
-        let keys = try keys(of: root, store, name)
-        let what = "frame \(number) of \(name)"
         let plain: [UInt8]
         let outcome = unsafe sealed.withUnsafeBytes { bytes in
-            Self.result { () throws(Failure) in
+            result { () throws(Failure) in
                 try unsafe AESGCM.open(
                     bytes, key: keys.frameKey, nonce: UInt64(number), associated: keys.associated(frame: number))
             }
         }
         do throws(Failure) { plain = try outcome.get() } catch {
-            throw Failure(.damaged, "\(what) in \(store.location) is damaged")
+            throw Failure(.damaged, "\(what) is damaged")
         }
-        return try Self.decompress(plain, what, ZstdDecompressor())
+        return try decompress(plain, what, ZstdDecompressor())
     }
 
     /// The bytes that a frame's plaintext stands for.
@@ -133,7 +149,7 @@ package final class PackOpener: Sendable {
 
     /// What a pack holds, from its own sealed table.
     package func table(_ root: Digest) throws(Failure) -> PackTable {
-        try inAnyVault(root) { store, name throws(Failure) in
+        try inAnyVault(root) { store, name, keys throws(Failure) in
             let key = try name.key()
             guard let length = try store.length(of: key), let body = PackLayout.bodyLength(of: length) else {
                 throw Failure(.damaged, "\(name) in \(store.location) has a length that no pack can have")
@@ -144,13 +160,12 @@ package final class PackOpener: Sendable {
             guard offset >= UInt64(PackLayout.headerByteCount),
                 offset.addingReportingOverflow(sealedLength) == (body - UInt64(PackLayout.footerByteCount), false)
             else { throw Failure(.damaged, "the footer of \(name) in \(store.location) is damaged") }
-            let keys = try self.keys(of: root, store, name)
             let plain: [UInt8]
             do throws(Failure) {
                 plain = try AESGCM.open(
                     try store.get(key, range: offset..<offset + sealedLength), key: keys.tableKey,
                     associated: keys.associatedWithTable)
-            } catch where error.code == .damaged {
+            } catch  where error.code == .damaged {
                 throw Failure(.damaged, "the table of \(name) in \(store.location) is damaged")
             }
             return try PackTable(plain, name: name.path)
@@ -160,7 +175,7 @@ package final class PackOpener: Sendable {
     // MARK: - Where and with which key
 
     private func inAnyVault<Value>(
-        _ root: Digest, _ body: (any ObjectStore, ObjectName) throws(Failure) -> Value
+        _ root: Digest, _ body: (any ObjectStore, ObjectName, PackKeys) throws(Failure) -> Value
     ) throws(Failure) -> Value {
         var problem: Failure?
         for (number, vault) in vaults.enumerated() {
@@ -169,36 +184,54 @@ package final class PackOpener: Sendable {
             for attempt in 0..<2 {
                 let names = (attempt == 0 ? vault.log.state : try vault.log.refresh()).names(of: .pack, root)
                 for name in names where tried.insert(name).inserted {
-                    do throws(Failure) {
-                        return try body(vault.store, name)
-                    } catch {
+                    func note(_ error: Failure) throws(Failure) {
                         guard error.code != .cancelled else { throw error }
                         let trouble = Trouble(
                             pack: name, what: error.what, isHere: number == 0, isMissing: error.code == .notFound)
                         cache.access { _ = $0.troubles.insert(trouble) }
                         problem = problem ?? error
                     }
+                    let unlocked: Result<PackKeys, Failure>
+                    do throws(Failure) {
+                        unlocked = try keys(of: Copy(vault: number, name: name))
+                    } catch {
+                        try note(error)
+                        continue
+                    }
+                    // Without the session's key no copy of the pack is of use, and none is to blame.
+                    let keys = try unlocked.get()
+                    do throws(Failure) {
+                        return try body(vault.store, name, keys)
+                    } catch { try note(error) }
                 }
             }
         }
         throw problem ?? Failure(.notFound, "pack \(root) is in no vault at hand")
     }
 
-    private func keys(of root: Digest, _ store: any ObjectStore, _ name: ObjectName) throws(Failure) -> PackKeys {
-        if let known = cache.access({ $0.packs[root] }) { return known }
-        let bytes = try store.get(try name.key(), range: 0..<UInt64(PackLayout.headerByteCount))
-        let header = try PackHeader(bytes, name: "\(name) in \(store.location)")
-        let keys = try header.open(try session(header.origin, name), name: "\(name) in \(store.location)")
-        cache.access { $0.packs[root] = keys }
-        return keys
+    /// The keys of a copy of a pack, by its header; a failure as the result when it is the session's key that is
+    /// not to be had.
+    private func keys(of copy: Copy) throws(Failure) -> Result<PackKeys, Failure> {
+        if let known = cache.access({ $0.packs[copy] }) { return .success(known) }
+        let store = vaults[copy.vault].store
+        let what = "\(copy.name) in \(store.location)"
+        let bytes = try store.get(try copy.name.key(), range: 0..<UInt64(PackLayout.headerByteCount))
+        let header = try PackHeader(bytes, name: what)
+        guard let digest = envelopes[header.origin] else {
+            throw Failure(.damaged, "\(what) names session \(header.origin), of which the snapshot carries no envelope")
+        }
+        let session: SessionKey
+        do throws(Failure) {
+            session = try self.session(header.origin, digest)
+        } catch { return .failure(error) }
+        let keys = try header.open(session, name: what)
+        cache.access { $0.packs[copy] = keys }
+        return .success(keys)
     }
 
-    private func session(_ session: SessionID, _ name: ObjectName) throws(Failure) -> SessionKey {
+    private func session(_ session: SessionID, _ envelope: Digest) throws(Failure) -> SessionKey {
         if let known = cache.access({ $0.sessions[session] }) { return known }
-        guard let digest = envelopes[session] else {
-            throw Failure(.damaged, "\(name) names session \(session), of which the snapshot carries no envelope")
-        }
-        let key = try repository.sessionKey(session, envelope: digest)
+        let key = try repository.sessionKey(session, envelope: envelope)
         cache.access { $0.sessions[session] = key }
         return key
     }

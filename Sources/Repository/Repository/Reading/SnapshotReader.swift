@@ -12,6 +12,8 @@ package final class SnapshotReader: Sendable {
     private let secret: WriterSecret
     private let places: Places
     private let frames: FrameCache
+    /// Packs that were looked into because the index led astray, by root.
+    private let tables = Monitor([Digest: ChunkIndex]())
 
     /// Where the snapshot's chunks lie: the index's word for packs it covers, the packs' own for the others.
     private struct Places: Sendable {
@@ -59,7 +61,11 @@ package final class SnapshotReader: Sendable {
         let state = repository.log.state
         for set in snapshot.clear.sets {
             for root in try PackSet(try repository.object(.set, set), expecting: set).roots.flatMap(state.packs(for:)) {
-                if let ordinal = index.ordinal(of: root) { allowed[Int(ordinal)] = true } else { uncovered.append(root) }
+                if let ordinal = index.ordinal(of: root) {
+                    allowed[Int(ordinal)] = true
+                } else {
+                    uncovered.append(root)
+                }
             }
         }
         places = Places(index: index, allowed: allowed, rebuilt: Self.rebuild(uncovered, opener))
@@ -85,16 +91,44 @@ package final class SnapshotReader: Sendable {
     /// - Throws: `.damaged` when no vault at hand has it whole.
     package func read(_ id: ChunkID) throws(Failure) -> [UInt8] {
         let place = try find(id)
-        let key = FrameCache.Key(root: place.root, number: place.entry.frame)
-        let frame: [UInt8]
-        if let kept = frames.get(key) {
-            frame = kept
-        } else {
-            frame = try opener.frame(
-                place.root, place.entry.frame, offset: place.entry.offset, sealedLength: place.entry.sealedLength)
-            frames.put(key, frame)
+        do throws(Failure) {
+            return try read(id, at: place)
+        } catch {
+            guard error.code != .cancelled else { throw error }
+            for other in elsewhere(id, than: place) {
+                if let bytes = try? read(id, at: other) { return bytes }
+            }
+            throw error
         }
-        return Array(try verified(place, frame))
+    }
+
+    private func read(_ id: ChunkID, at place: Place) throws(Failure) -> [UInt8] {
+        let key = FrameCache.Key(root: place.root, number: place.entry.frame)
+        // An index that lies about a frame must not spoil the cache for one that does not.
+        if let kept = frames.get(key), let chunk = try? verified(place, kept) { return Array(chunk) }
+        let frame = try opener.frame(
+            place.root, place.entry.frame, offset: place.entry.offset, sealedLength: place.entry.sealedLength)
+        let chunk = Array(try verified(place, frame))
+        frames.put(key, frame)
+        return chunk
+    }
+
+    /// Where else a chunk may be had within the snapshot's sets: in another pack that the index knows; in the place
+    /// that the pack's own table gives; in what the pack was repacked into since the snapshot was opened.
+    private func elsewhere(_ id: ChunkID, than place: Place) -> [Place] {
+        var found: [Place] = []
+        let index = places.index
+        if let entry = index.find(id, in: { places.allowed[Int($0)] && index.packs[Int($0)].root != place.root }) {
+            found.append(Place(root: index.packs[Int(entry.pack)].root, entry: entry))
+        }
+        let state = (try? repository.log.refresh()) ?? repository.log.state
+        for root in [place.root] + state.packs(for: place.root) where !found.contains(where: { $0.root == root }) {
+            let known = tables.access { $0[root] }
+            let table = known ?? Self.rebuild([root], opener)
+            if known == nil { tables.access { $0[root] = table } }
+            if let entry = table.find(id, in: { _ in true }) { found.append(Place(root: root, entry: entry)) }
+        }
+        return found
     }
 
     func find(_ id: ChunkID) throws(Failure) -> Place {
@@ -197,7 +231,11 @@ package final class SnapshotReader: Sendable {
             while wanted[at].number != place.entry.frame { at += 1 }
             let chunk: ArraySlice<UInt8>
             do throws(Failure) {
-                chunk = try verified(place, try opened[at].get())
+                if case .success(let frame) = opened[at], let first = try? verified(place, frame) {
+                    chunk = first
+                } else {
+                    chunk = try read(place.entry.id)[...]
+                }
             } catch {
                 failed(tag, error)
                 continue

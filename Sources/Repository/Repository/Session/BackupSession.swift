@@ -35,6 +35,8 @@ package final class BackupSession {
     private let index: ChunkIndex
     /// Packs of the index that hold something the snapshot refers to.
     private var usedPacks: Set<UInt32> = []
+    /// Packs that were looked for, and whether they are there as the log says.
+    private var packsLookedFor: [UInt32: Bool] = [:]
     private var fresh: Set<ChunkID> = []
     private var groups: [ChunkKind: PackWriter.Group] = [:]
     private var spareBuffer: [UInt8]?
@@ -98,7 +100,7 @@ package final class BackupSession {
         if kind == .data, unsafe Self.isZero(bytes) { return .hole }
         let id = secret.chunkID(contentHash: unsafe SHA256.hash(bytes))
         if fresh.contains(id) { return id }
-        if let known = index.find(id, in: { _ in true }) {
+        if let known = index.find(id, in: isThere) {
             usedPacks.insert(known.pack)
             return id
         }
@@ -116,13 +118,26 @@ package final class BackupSession {
         guard content.depth == 0 else { return false }
         var packs: [UInt32] = []
         for chunk in content.chunks where chunk.id != .hole && !fresh.contains(chunk.id) {
-            guard let known = index.find(chunk.id, in: { _ in true }), UInt64(known.length) == chunk.length else {
+            guard let known = index.find(chunk.id, in: isThere), UInt64(known.length) == chunk.length else {
                 return false
             }
             packs.append(known.pack)
         }
         usedPacks.formUnion(packs)
         return true
+    }
+
+    /// Whether a pack that the log holds is in the store, at its length: asked once, when it is first leaned on. What
+    /// was lost behind the log's back is stored again rather than committed as a hole.
+    private func isThere(_ pack: UInt32) -> Bool {
+        if let known = packsLookedFor[pack] { return known }
+        let state = repository.log.state
+        let isThere = state.names(of: .pack, index.packs[Int(pack)].root).contains { name in
+            guard let held = state.objects[name], held.status == .live, let key = try? name.key() else { return false }
+            return (try? repository.store.length(of: key)) == held.length
+        }
+        packsLookedFor[pack] = isThere
+        return isThere
     }
 
     private func add(_ bytes: UnsafeRawBufferPointer, _ id: ChunkID, _ kind: ChunkKind) throws {
