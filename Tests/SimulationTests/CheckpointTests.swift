@@ -131,11 +131,22 @@ struct CheckpointTests {
     @Test func theLastCheckpointIsNotCondemned() throws {
         var sequence = try RecordSequence(seed: 4)
         let name = sequence.name(.checkpoint, .random(.seeded(1)))
-        try sequence.append(.checkpoint(name, state: 0))
         let listing = Listing.inline([ObjectRef(name: name, length: 1)])
+        let first = ClaimID.random(.seeded(6))
+        try sequence.append(.claim(first, .session(.random(.seeded(7)))))
+        try sequence.append(.release(first))
+        #expect(try sequence.append(.checkpoint(name, state: 1)) == .effective)
         #expect(try sequence.append(.condemn(listing, counted: 1)) != .effective)
-        try sequence.append(.checkpoint(sequence.name(.checkpoint, .random(.seeded(2))), state: 1))
-        #expect(try sequence.append(.condemn(listing, counted: 1)) == .effective)
+        let next = sequence.name(.checkpoint, .random(.seeded(2)))
+        #expect(try sequence.append(.checkpoint(next, state: 2)) == .effective)
+        #expect(try sequence.append(.condemn(listing, counted: 2)) == .effective)
+    }
+
+    @Test func aCheckpointThatWasCondemnedBeforeItWasNamedIsVoid() throws {
+        var sequence = try RecordSequence(seed: 6)
+        let name = sequence.name(.checkpoint, .random(.seeded(3)))
+        #expect(try sequence.append(.condemn(.inline([ObjectRef(name: name, length: 1)]), counted: 0)) == .effective)
+        #expect(try sequence.append(.checkpoint(name, state: 1)) != .effective)
     }
 }
 

@@ -132,7 +132,8 @@ extension Log {
 }
 
 extension Repository {
-    /// Writes a checkpoint when many records came since the last and this opener holds the vault's site key.
+    /// Writes a checkpoint when many records came since the last and this opener holds the vault's site key. Sets and
+    /// manifests condemned before it may be deleted once a later record names it.
     /// - Returns: whether one was written.
     @discardableResult
     package func writeCheckpointIfDue(every interval: UInt64 = Log.checkpointInterval) throws -> Bool {
@@ -149,7 +150,7 @@ extension Repository {
                 }
                 return .checkpoint(reference.name, state: state.head)
             }
-        } catch let failure as Failure where failure.code == .exists { return false }
+        } catch let failure as Failure where failure.code == .exists || failure.code == .refused { return false }
         return true
     }
 }

@@ -102,6 +102,8 @@ extension LogState {
             guard state > checkpoint?.state ?? 0 else {
                 throw RuleBroken("a checkpoint of a state no newer than the last one's")
             }
+            // Condemned while it was not yet named, it may be gone.
+            guard !closedSessions.contains(name.session) else { throw RuleBroken("the checkpoint was condemned") }
             checkpoint = CheckpointMark(record: record.number, state: state, object: name)
         case .void: throw RuleBroken("nothing to void")
         case .closeLean(_, let snapshot): closedLeans.insert(snapshot)

@@ -1,0 +1,34 @@
+import Platform
+import Testing
+
+/// Two writers, a copier and two collectors race on one repository in two vaults; answers get lost, puts and deletes
+/// come twice and late, a writer dies. What was committed and not forgotten reads back, and everybody gets to the end.
+struct RaceTests {
+    @Test(arguments: 1...60) func whatIsCommittedAndNotForgottenReadsBack(seed: UInt64) throws {
+        var voyage = try Voyage(seed: seed)
+        try voyage.run()
+        #expect(voyage.complaints == [], "seed \(seed)")
+    }
+
+    @Test(arguments: [3, 8, 13] as [UInt64]) func oneSeedGivesOneOrder(seed: UInt64) throws {
+        var (first, again) = (try Voyage(seed: seed), try Voyage(seed: seed))
+        try first.run()
+        try again.run()
+        #expect(first.turns.order == again.turns.order)
+    }
+
+    @Test func theRacesAreWorthTheirName() throws {
+        var (condemned, refused, copied, late) = (0, 0, 0, 0)
+        for seed in 100..<104 as Range<UInt64> {
+            var voyage = try Voyage(seed: seed)
+            try voyage.run()
+            #expect(voyage.complaints == [], "seed \(seed)")
+            let said = voyage.ledger.contents
+            condemned += said.condemned
+            refused += said.refused
+            copied += said.copied
+            late += voyage.origin.delivered + voyage.copy.delivered
+        }
+        #expect(condemned > 20 && refused > 0 && copied > 8 && late > 20)
+    }
+}
