@@ -24,7 +24,9 @@ private final class Script: CoordinatorLink {
 
     init(
         _ responses: [PollResponse], verdict: HeartbeatResponse.Verdict = .goOn,
-        answer: @escaping @Sendable (ReportRequest, Int) throws(Failure) -> ReportResponse = { _, _ in .init(first: true) }
+        answer: @escaping @Sendable (ReportRequest, Int) throws(Failure) -> ReportResponse = { _, _ in
+            .init(first: true)
+        }
     ) {
         self.verdict = Mutex(verdict)
         self.answer = answer

@@ -14,7 +14,9 @@ private final class ReadOverTheWire: ObjectStore {
     let peer: PeerStore
     init(own: StrictStore, peer: PeerStore) { (self.own, self.peer) = (own, peer) }
     var location: String { peer.location }
-    func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) { try own.put(key, bytes, use: use) }
+    func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        try own.put(key, bytes, use: use)
+    }
     func delete(_ key: StoreKey) throws(Failure) { try own.delete(key) }
     func space() throws(Failure) -> StoreSpace? { try own.space() }
     func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8] { try peer.get(key, range: range) }
@@ -73,7 +75,8 @@ private final class ReadOverTheWire: ObjectStore {
         let code = try await servingVault(estate, { _ in StrictStore() }) { location in
             await failure {
                 try await onThread {
-                    _ = try self.store(estate, location, "tenant", site: "de-fra").list(prefix: "", after: nil, limit: 10)
+                    _ = try self.store(estate, location, "tenant", site: "de-fra").list(
+                        prefix: "", after: nil, limit: 10)
                 }
             }
         }
@@ -99,7 +102,8 @@ private final class ReadOverTheWire: ObjectStore {
     @Test(arguments: [
         "/v1/vault/tenant/objects/..%2f..%2fetc%2fpasswd", "/v1/vault/tenant/objects/../../etc/passwd",
         "/v1/vault/tenant/objects/.hidden", "/v1/vault/tenant/objects/a//b", "/v1/vault/tenant/objects/",
-        "/v1/vault/tenant/objects/a%00", "/v1/vault/../objects/a", "/v1/vault/%2e%2e/objects/a", "/v1/vault/Tenant/objects/a",
+        "/v1/vault/tenant/objects/a%00", "/v1/vault/../objects/a", "/v1/vault/%2e%2e/objects/a",
+        "/v1/vault/Tenant/objects/a",
         "/v1/vault/tenant/other/a", "/v1/vault/tenant", "/", "/v1/vault/tenant/objectsx",
     ])
     func aHostilePathNamesNothing(path: String) async throws {
@@ -125,7 +129,9 @@ private final class ReadOverTheWire: ObjectStore {
         #expect(asked.withLock { $0 } == [])
     }
 
-    @Test(arguments: ["bytes=0-", "bytes=-3", "bytes=2-1", "bytes=0-1,2-2", "bytes=+0-1", "items=0-1", "", "bytes=0-99999999"])
+    @Test(arguments: [
+        "bytes=0-", "bytes=-3", "bytes=2-1", "bytes=0-1,2-2", "bytes=+0-1", "items=0-1", "", "bytes=0-99999999",
+    ])
     func aRangeOfAnotherFormIsRefused(range: String) async throws {
         let estate = try TestEstate()
         let own = StrictStore()

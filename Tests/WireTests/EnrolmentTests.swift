@@ -100,7 +100,8 @@ import Wire
     @Test func aCertificateForSomebodyElseIsNotTaken() async throws {
         let office = try Office(agent: "agent-2")
         let fingerprint = try office.estate.authority.fingerprint()
-        let code = try await office.run { location in await failure { _ = try await Self.enrol(location, fingerprint) } }
+        let code = try await office.run { location in await failure { _ = try await Self.enrol(location, fingerprint) }
+        }
         #expect(code == .damaged)
     }
 }

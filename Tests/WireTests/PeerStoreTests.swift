@@ -90,7 +90,9 @@ import Wire
     @Test func nothingIsWrittenToAPeer() async throws {
         let code = try await code(Self.bytes(0, .ok)) { try $0.delete(Self.key()) }
         #expect(code == .refused)
-        let put = try await self.code(Self.bytes(0, .ok)) { try $0.put(Self.key(), [UInt8]([1]).span.bytes, use: .data) }
+        let put = try await self.code(Self.bytes(0, .ok)) {
+            try $0.put(Self.key(), [UInt8]([1]).span.bytes, use: .data)
+        }
         #expect(put == .refused)
     }
 }

@@ -22,7 +22,8 @@ import Wire
 @Suite struct RetryTests {
     @Test func onlyTheUnreachableIsTriedAgain() {
         let surroundings = Surroundings(
-            now: { Timestamp(nanoseconds: 0) }, uptime: { 0 }, random: { Array(repeating: 0, count: $0) }, pause: { _ in })
+            now: { Timestamp(nanoseconds: 0) }, uptime: { 0 }, random: { Array(repeating: 0, count: $0) },
+            pause: { _ in })
         let retry = Retry(attempts: 3, surroundings: surroundings)
         var calls = 0
         #expect(throws: Failure(.unreachable, "")) {

@@ -65,7 +65,8 @@ import Wire
     @Test func aServerUnderAnotherNameIsRefused() async throws {
         let estate = try Estate()
         let tls = try TLSIdentity.clientConfiguration(trustingPEM: estate.authority.certificatePEM())
-        let code = try await Estate.serving(estate.server(["elsewhere.example"]).serverConfiguration(), Self.whoIsThere) {
+        let code = try await Estate.serving(estate.server(["elsewhere.example"]).serverConfiguration(), Self.whoIsThere)
+        {
             location in await failure { _ = try await ask(location, tls) }
         }
         #expect(code == .refused)

@@ -30,7 +30,8 @@ package struct Agent: Sendable {
         enrolment = try state.enrolment()
         guard enrolment.site.id == configuration.site else {
             throw Failure(
-                .refused, "This agent enrolled for site \(enrolment.site.id), and its configuration says \(configuration.site)",
+                .refused,
+                "This agent enrolled for site \(enrolment.site.id), and its configuration says \(configuration.site)",
                 advice: "Use the state directory of that site, or enrol again in an empty one")
         }
         identity = try enrolment.identity()
@@ -53,7 +54,8 @@ package struct Agent: Sendable {
             keys: try state.keys(surroundings).publicKeys, program: program)
         guard enrolled.response.site.id == configuration.site else {
             throw Failure(
-                .refused, "The token was for site \(enrolled.response.site.id), and the configuration says \(configuration.site)",
+                .refused,
+                "The token was for site \(enrolled.response.site.id), and the configuration says \(configuration.site)",
                 advice: "Ask for a token of this site; this one is used up")
         }
         try state.keep(AgentState.Enrolment(enrolled))

@@ -19,9 +19,12 @@ package struct AgentConfiguration: Sendable, Codable, Checked {
     /// Assignments carried out at the same time.
     package var workers: Int
 
-    private enum CodingKeys: String, CodingKey {
+    private enum CodingKeys: String, CodingKey, CaseIterable {
         case site, coordinator, authority, state, vault, listen, accelerator, workers
     }
+
+    /// What may stand in the file: a name that is written wrong is an error, and no silence.
+    package static var names: Set<String> { Set(CodingKeys.allCases.map(\.rawValue)) }
 
     package init(
         site: Site.ID, coordinator: String, authority: String?, state: String, vault: String, listen: String,

@@ -16,7 +16,8 @@ package struct EnrolmentToken: Sendable, CustomStringConvertible {
         } else {
             let words = text.split(whereSeparator: \.isWhitespace)
             guard words.count == 1, let word = words.first else {
-                throw Failure(.usage, "The token file holds no token", advice: "It is one word, or the JSON of the order")
+                throw Failure(
+                    .usage, "The token file holds no token", advice: "It is one word, or the JSON of the order")
             }
             (secret, authority) = (String(word), nil)
         }

@@ -131,7 +131,9 @@ package struct CertificateAuthority: Sendable {
     }
 
     private static func alternative(_ name: String) throws(Failure) -> GeneralName {
-        if let address = NetworkAddress.bytes(of: name) { return .ipAddress(ASN1OctetString(contentBytes: address[...])) }
+        if let address = NetworkAddress.bytes(of: name) {
+            return .ipAddress(ASN1OctetString(contentBytes: address[...]))
+        }
         guard NetworkAddress.isHostName(name) else {
             throw Failure(.usage, "\"\(name.prefix(80))\" is neither a host name in lower case nor an address")
         }

@@ -39,7 +39,8 @@ package enum Enrolment {
         guard try CertificateAuthority.fingerprint(ofPEM: pem) == fingerprint else {
             throw Failure(
                 .refused, "\(exchange.location) is not the coordinator that the fingerprint names",
-                advice: "Nothing was sent to it. Compare the address and the fingerprint with what the operator gave you")
+                advice:
+                    "Nothing was sent to it. Compare the address and the fingerprint with what the operator gave you")
         }
         return pem
     }

@@ -104,7 +104,8 @@ package final class PeerStore: ObjectStore {
             headers: [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")], limit: max(count, 1 << 16))
         guard answer.status == 206 else { throw problem(answer, about: key.text) }
         guard answer.body.count == count else {
-            throw Failure(.damaged, "\(location) sent \(answer.body.count) bytes of \(key) where \(count) were asked for")
+            throw Failure(
+                .damaged, "\(location) sent \(answer.body.count) bytes of \(key) where \(count) were asked for")
         }
         return answer.body
     }

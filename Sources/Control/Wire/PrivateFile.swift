@@ -23,7 +23,7 @@ package enum PrivateFile {
     /// Nil when there is no such file.
     package static func read(_ path: String) throws(Failure) -> [UInt8]? {
         let file: Descriptor
-        do { file = try Descriptor.open(path, O_RDONLY) } catch where error.code == .notFound { return nil }
+        do { file = try Descriptor.open(path, O_RDONLY) } catch  where error.code == .notFound { return nil }
         var bytes: [UInt8] = []
         while true {
             let some = try file.readSome(limit: 64 << 10)

@@ -44,7 +44,7 @@ package struct Retry: Sendable {
         while true {
             do {
                 return try await body()
-            } catch where error.code == .unreachable && left > 1 {
+            } catch  where error.code == .unreachable && left > 1 {
                 left -= 1
             }
             do {
@@ -62,7 +62,7 @@ package struct Retry: Sendable {
         while true {
             do {
                 return try body()
-            } catch where error.code == .unreachable && left > 1 {
+            } catch  where error.code == .unreachable && left > 1 {
                 left -= 1
             }
             surroundings.pause(backoff.next())

@@ -23,7 +23,9 @@ package struct ServerAddress: Sendable, Equatable, CustomStringConvertible {
     }
 
     private init(hostAndPort text: String, _ wrong: Failure) throws(Failure) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else { throw wrong }
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            throw wrong
+        }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") {
             host = String(host.dropFirst().dropLast())

@@ -1,4 +1,5 @@
 import Crypto
+import NIOCore
 package import NIOSSL
 package import Platform
 import SwiftASN1
@@ -13,6 +14,9 @@ package struct TLSIdentity: Sendable {
     package let key: String
     package let certificate: String
     package let authority: String
+
+    /// How long a closing connection waits for the other end to say goodbye: what was said is complete by then.
+    private static let shutdownTimeout = TimeAmount.milliseconds(500)
 
     private let privateKey: NIOSSLPrivateKey
     private let chain: [NIOSSLCertificate]
@@ -58,6 +62,7 @@ package struct TLSIdentity: Sendable {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey))
         configuration.minimumTLSVersion = .tlsv12
+        configuration.shutdownTimeout = Self.shutdownTimeout
         return configuration
     }
 
@@ -67,6 +72,7 @@ package struct TLSIdentity: Sendable {
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(privateKey),
             trustRoots: .certificates(roots))
         configuration.minimumTLSVersion = .tlsv12
+        configuration.shutdownTimeout = Self.shutdownTimeout
         return configuration
     }
 
@@ -88,6 +94,7 @@ package struct TLSIdentity: Sendable {
     private static func clientConfiguration(trusting roots: [NIOSSLCertificate]) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
+        configuration.shutdownTimeout = Self.shutdownTimeout
         configuration.certificateVerification = .fullVerification
         configuration.trustRoots = .certificates(roots)
         return configuration

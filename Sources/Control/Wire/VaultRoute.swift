@@ -19,7 +19,9 @@ package enum VaultRoute {
 
     package static func objects(of repository: Tenant.ID) -> String { "\(prefix)/\(repository)/objects" }
 
-    package static func object(_ key: StoreKey, of repository: Tenant.ID) -> String { "\(objects(of: repository))/\(key)" }
+    package static func object(_ key: StoreKey, of repository: Tenant.ID) -> String {
+        "\(objects(of: repository))/\(key)"
+    }
 
     /// The first and last byte in a `Range` header of the one form that we send; nil for any other.
     package static func range(ofHeader header: String) -> Range<UInt64>? {
@@ -48,5 +50,7 @@ package struct ObjectListing: Codable, Sendable {
     }
     package var objects: [Entry]
 
-    package init(_ objects: [StoredObject]) { self.objects = objects.map { Entry(key: $0.key.text, length: $0.length) } }
+    package init(_ objects: [StoredObject]) {
+        self.objects = objects.map { Entry(key: $0.key.text, length: $0.length) }
+    }
 }

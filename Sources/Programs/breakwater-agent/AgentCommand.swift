@@ -76,7 +76,16 @@ struct Options: ParsableArguments {
             throw Failure(.notFound, "There is no configuration file \(configuration)")
         }
         do {
-            return try YAMLDecoder().decode(AgentConfiguration.self, from: Data(bytes))
+            let text = String(decoding: bytes, as: UTF8.self)
+            let found = Set((try Yams.load(yaml: text) as? [String: Any])?.keys.map { $0 } ?? [])
+            if let stranger = found.subtracting(AgentConfiguration.names).min() {
+                throw Failure(
+                    .usage, "\(configuration) says \"\(stranger)\", which an agent does not know",
+                    advice: "It knows \(AgentConfiguration.names.sorted().joined(separator: ", "))")
+            }
+            return try YAMLDecoder().decode(AgentConfiguration.self, from: text)
+        } catch let failure as Failure {
+            throw failure
         } catch {
             throw Failure(.usage, "\(configuration) is not an agent's configuration", cause: error)
         }

@@ -78,7 +78,8 @@ package struct AssignmentLoop: Service {
             do {
                 let response = try await link.poll(request)
                 backoff.reset()
-                for leased in response.stop { table.stop(leased, .lost) }
+                // Whether it was cancelled or lost, the coordinator knows: it takes or refuses the word of it.
+                for leased in response.stop { table.stop(leased, .cancelled) }
                 for assignment in response.assignments {
                     guard let context = table.take(assignment) else { continue }
                     logger.info("Assigned", metadata: Self.words(assignment))

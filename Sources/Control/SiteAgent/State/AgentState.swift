@@ -62,7 +62,8 @@ package final class AgentState: Sendable {
     package func enrolment() throws(Failure) -> Enrolment {
         guard let bytes = try PrivateFile.read(path + "/identity.json") else {
             throw Failure(
-                .notFound, "This agent has not enrolled", advice: "Run breakwater-agent enrol with a token of the operator")
+                .notFound, "This agent has not enrolled",
+                advice: "Run breakwater-agent enrol with a token of the operator")
         }
         return try CanonicalJSON.decode(Enrolment.self, from: bytes, wrong: .damaged)
     }

@@ -119,7 +119,8 @@ struct VaultResponder: HTTPResponder {
             var at = first.upperBound
             while at < range.upperBound {
                 let next = at..<min(range.upperBound, at + Self.piece)
-                try await writer.write(ByteBuffer(bytes: try await threads.runIfActive { try store.get(key, range: next) }))
+                try await writer.write(
+                    ByteBuffer(bytes: try await threads.runIfActive { try store.get(key, range: next) }))
                 at = next.upperBound
             }
             try await writer.finish(nil)

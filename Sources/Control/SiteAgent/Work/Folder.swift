@@ -6,7 +6,7 @@ package enum Folder {
     /// Done already when there is none.
     package static func remove(_ path: String) throws(Failure) {
         let directory: Directory
-        do throws(Failure) { directory = try Directory(at: path) } catch where error.code == .notFound { return }
+        do throws(Failure) { directory = try Directory(at: path) } catch  where error.code == .notFound { return }
         try empty(directory, depth: 0)
         guard unsafe rmdir(path) == 0 || errno == ENOENT else { throw .system(errno, "cannot remove \(path)") }
     }

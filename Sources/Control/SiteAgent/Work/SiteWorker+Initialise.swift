@@ -27,7 +27,7 @@ extension SiteWorker {
             _ = try Repository.create(
                 in: store, charter: charter, slots: work.slot.map { [$0.bytes] } ?? [], site: secrets.site,
                 vault: vaultID, surroundings: surroundings)
-        } catch where error.code == .exists {
+        } catch  where error.code == .exists {
             logger.info("The repository is there already", metadata: ["tenant": "\(work.repository.tenant)"])
         }
         let repository = try Repository.open(

@@ -18,7 +18,9 @@ struct AgentCommand: ParsableCommand {
             }
             try bench.console.list(
                 agents, [("agent", .left), ("site", .left), ("state", .left), ("last seen", .left), ("program", .left)]
-            ) { [$0.id.text, $0.site.text, $0.state.rawValue, $0.lastSeen.map(Words.localTime) ?? "never", $0.version] }
+            ) {
+                [$0.id.text, $0.site.text, $0.state.rawValue, $0.lastSeen.map(Words.localTime) ?? "never", $0.version]
+            }
             return 0
         }
     }

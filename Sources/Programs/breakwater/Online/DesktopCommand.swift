@@ -116,7 +116,10 @@ struct DesktopCommand: ParsableCommand {
                 ("desktop", desktop.id.text), ("title", desktop.title), ("tenant", desktop.tenant.text),
                 ("site", desktop.site.text), ("disk", desktop.diskImage ?? ""),
                 ("folders", desktop.folders.joined(separator: ", ")),
-                ("machine", "\(desktop.machine.memoryMiB) MiB, \(desktop.machine.processors) processors, \(desktop.machine.firmware)"),
+                (
+                    "machine",
+                    "\(desktop.machine.memoryMiB) MiB, \(desktop.machine.processors) processors, \(desktop.machine.firmware)"
+                ),
             ])
     }
 }

@@ -22,12 +22,15 @@ struct JournalCommand: ParsableCommand {
                 ).items
             }
             try bench.console.list(
-                entries, [("number", .right), ("when", .left), ("who", .left), ("what", .left), ("to", .left), ("", .left)]
+                entries,
+                [("number", .right), ("when", .left), ("who", .left), ("what", .left), ("to", .left), ("", .left)]
             ) { entry in
                 [
-                    "\(entry.sequence)", Words.time(entry.event.when), "\(entry.event.actor.kind) \(entry.event.actor.name)",
+                    "\(entry.sequence)", Words.time(entry.event.when),
+                    "\(entry.event.actor.kind) \(entry.event.actor.name)",
                     entry.event.what, entry.event.subject,
-                    entry.event.details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "),
+                    entry.event.details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
+                        separator: " "),
                 ]
             }
             return 0

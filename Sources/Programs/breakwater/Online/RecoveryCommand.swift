@@ -47,7 +47,10 @@ struct RecoveryCommand: ParsableCommand {
             }
             try bench.console.list(
                 runs,
-                [("run", .left), ("desktop", .left), ("site", .left), ("state", .left), ("declared", .left), ("ready after", .right)]
+                [
+                    ("run", .left), ("desktop", .left), ("site", .left), ("state", .left), ("declared", .left),
+                    ("ready after", .right),
+                ]
             ) { run in
                 [
                     run.id.text, run.plan.desktop.text, run.plan.site.text, run.state.rawValue,

@@ -55,7 +55,9 @@ struct SiteCommand: ParsableCommand {
             }
             try bench.console.list(
                 vaults, [("tenant", .left), ("site", .left), ("vault", .left), ("state", .left), ("head", .right)]
-            ) { [$0.tenant.text, $0.site.text, $0.vault.text, $0.state.rawValue, $0.head.map { "\($0.number)" } ?? "-"] }
+            ) {
+                [$0.tenant.text, $0.site.text, $0.vault.text, $0.state.rawValue, $0.head.map { "\($0.number)" } ?? "-"]
+            }
             return 0
         }
     }

@@ -16,7 +16,8 @@ enum Waiting {
                 if let total = now.total { progress.expect(total) }
                 try progress.update(bytes: now.done, files: now.files)
             }
-            job = try await ask(Job.self, "\(OperatorRoute.jobs)/\(job.id)", after: "\(job.changed.nanoseconds)", client, bench)
+            job = try await ask(
+                Job.self, "\(OperatorRoute.jobs)/\(job.id)", after: "\(job.changed.nanoseconds)", client, bench)
         }
         try JobWords.show(job, bench)
         switch job.state {
