@@ -47,14 +47,17 @@ final class Pair {
         return try session.commit(
             .init(
                 name: name, time: surroundings.now(), host: "",
-                streams: [.init(label: "", content: .machine(reference), bytes: reference.length, files: 0)])).id
+                streams: [.init(label: "", content: .machine(reference), bytes: reference.length, files: 0)])
+        ).id
     }
 
     func content(of snapshot: Digest, in store: any ObjectStore) throws -> [UInt8] {
         let repository = try open(store)
         let found = try repository.findSnapshot(snapshot.hex)
         let reader = try SnapshotReader(repository, found)
-        guard case .machine(let reference) = found.part.streams[0].content else { throw Failure(.failed, "no document") }
+        guard case .machine(let reference) = found.part.streams[0].content else {
+            throw Failure(.failed, "no document")
+        }
         var read: [UInt8] = []
         try reader.forEachChunk(of: reference) { chunk, _ in
             read += chunk.id == .hole ? [UInt8](repeating: 0, count: Int(chunk.length)) : try reader.read(chunk.id)

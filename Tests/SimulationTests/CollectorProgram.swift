@@ -108,7 +108,9 @@ struct CollectorProgram {
         var gone: [ObjectRef] = []
         for (object, held) in state.objects.sorted(by: { $0.key < $1.key }) where held.status == .condemned {
             if [.set, .manifest, .page].contains(object.kind) {
-                guard let mark = state.checkpoint, mark.state >= held.changed, mark.record < state.head else { continue }
+                guard let mark = state.checkpoint, mark.state >= held.changed, mark.record < state.head else {
+                    continue
+                }
             }
             try store.delete(try object.key())
             gone.append(ObjectRef(name: object, length: held.length))

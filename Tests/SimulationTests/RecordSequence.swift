@@ -75,7 +75,8 @@ struct RecordSequence {
             let session = SessionID.random(surroundings)
             let to = ObjectName(kind: .pack, digest: repaired ? pack.name.digest : digest(), session: session)
             try append(
-                .relocate([.init(root: pack.name.digest, objects: [ObjectRef(name: to, length: 9)])], counted: state.head))
+                .relocate(
+                    [.init(root: pack.name.digest, objects: [ObjectRef(name: to, length: 9)])], counted: state.head))
         }
     }
 
@@ -104,7 +105,8 @@ struct RecordSequence {
                 origin: native ? .native : .copied(.random(surroundings), record: 7, hash: digest()), session: session,
                 manifest: ObjectRef(name: name(.manifest, session), length: 5), clear: clear.bytes,
                 objects: .inline(
-                    [ObjectRef(name: envelope, length: 3), ObjectRef(name: name(.pack, session), length: 1 << 20)] + extra)))
+                    [ObjectRef(name: envelope, length: 3), ObjectRef(name: name(.pack, session), length: 1 << 20)]
+                        + extra)))
     }
 
     func name(_ kind: ObjectKind, _ session: SessionID) -> ObjectName {

@@ -70,7 +70,8 @@ struct Voyage {
         default:
             let collector = CollectorProgram(
                 name: "collector \(number)", store: store(number == 3 ? origin : copy), harbour: harbour,
-                siteKeys: siteKeys, ledger: ledger, surroundings: surroundings, rounds: 2, isGreedy: seed % 3 == 1, seed: dice)
+                siteKeys: siteKeys, ledger: ledger, surroundings: surroundings, rounds: 2, isGreedy: seed % 3 == 1,
+                seed: dice)
             return {
                 var collector = collector
                 collector.run()
@@ -100,10 +101,13 @@ struct Voyage {
 
     /// Every snapshot not forgotten, bit for bit.
     private mutating func readBack(_ store: TurnStore) throws -> Set<Digest> {
-        let repository = try harbour.open(store, site: try siteKeys.find(for: harbour.bundle.repository, at: store.location))
+        let repository = try harbour.open(
+            store, site: try siteKeys.find(for: harbour.bundle.repository, at: store.location))
         let place = store.location
         if !repository.log.state.undecided.isEmpty { complaints.append("\(place): nobody can append any more") }
-        for finding in repository.log.findings { complaints.append("\(place): record \(finding.number) \(finding.kind)") }
+        for finding in repository.log.findings {
+            complaints.append("\(place): record \(finding.number) \(finding.kind)")
+        }
         let (snapshots, damaged) = try repository.snapshots()
         for (id, problem) in damaged { complaints.append("\(place): snapshot \(id) cannot be opened: \(problem)") }
         for snapshot in snapshots {

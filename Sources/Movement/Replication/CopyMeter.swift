@@ -8,7 +8,8 @@ final class CopyMeter: Sendable {
 
     /// Measures what is to be done. Sets that cannot be read are left out here and dealt with when their turn comes.
     init(
-        _ pending: [Digest], _ source: Repository, _ target: Repository, report: @escaping @Sendable (CopyProgress) -> Void
+        _ pending: [Digest], _ source: Repository, _ target: Repository,
+        report: @escaping @Sendable (CopyProgress) -> Void
     ) {
         let (origin, there) = (source.log.state, target.log.state)
         var seen: Set<Digest> = []

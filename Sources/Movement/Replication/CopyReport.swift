@@ -45,7 +45,8 @@ package struct CopyReport: Sendable {
         guard let first = damaged.first else { return nil }
         let others = damaged.count > 1 ? " and \(damaged.count - 1) more" : ""
         return Failure(
-            .partial, "\(copied.count) snapshots were copied; snapshot \(first.snapshot.hex.prefix(12))\(others) could not be: \(first.problem.what)",
+            .partial,
+            "\(copied.count) snapshots were copied; snapshot \(first.snapshot.hex.prefix(12))\(others) could not be: \(first.problem.what)",
             advice: "`breakwater repository check` at the origin names every damaged object.")
     }
 }

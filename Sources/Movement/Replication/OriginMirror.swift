@@ -39,7 +39,7 @@ struct OriginMirror {
             let key = try Record.key(number, folder: folder)
             do throws(Failure) {
                 try target.store.putSettled(key, object, use: .log)
-            } catch where error.code == .damaged {
+            } catch  where error.code == .damaged {
                 guard try isSame(number) else { throw rolledBack(number) }
             }
         }
@@ -130,7 +130,8 @@ struct OriginMirror {
 
     private func rolledBack(_ number: UInt64) -> Failure {
         Failure(
-            .refused, "the log in \(source.store.location) was rolled back: record \(number) was copied here before and is gone or another there",
+            .refused,
+            "the log in \(source.store.location) was rolled back: record \(number) was copied here before and is gone or another there",
             advice: "Nothing was copied. What was copied before is safe in \(target.store.location).")
     }
 }

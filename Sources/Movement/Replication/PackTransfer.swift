@@ -83,7 +83,7 @@ struct PackTransfer: Sendable {
                 let bytes = try source.store.get(try name.key(), range: 0..<held.length)
                 try PackLayout.verify(bytes, root: root, name: "\(name) in \(source.store.location)")
                 return bytes
-            } catch where error.code == .damaged || error.code == .notFound { problem = problem ?? error }
+            } catch  where error.code == .damaged || error.code == .notFound { problem = problem ?? error }
         }
         throw problem ?? Failure(.notFound, "pack \(root) is not in \(source.store.location)")
     }

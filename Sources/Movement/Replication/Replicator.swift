@@ -82,7 +82,8 @@ package struct Replicator: Sendable {
         let pending = pendingSnapshots(source, target, &report)
         let meter = CopyMeter(pending, source, target, report: progress)
         var copy = SnapshotCopy(
-            source, target, workers: options.workers, surroundings: surroundings, meter: meter, isCancelled: isCancelled)
+            source, target, workers: options.workers, surroundings: surroundings, meter: meter, isCancelled: isCancelled
+        )
         for digest in pending {
             switch try copy.run(digest, &report) {
             case .copied: report.copied.append(digest)
@@ -150,7 +151,9 @@ package struct Replicator: Sendable {
         guard opened.keys.site != nil else {
             throw Failure(
                 .refused, "the site key of \(destination.location) is not at hand, so nothing can be committed there",
-                advice: "Copy at the site where this vault was made, or to a new directory. The repository's owner can take the vault up with the passphrase.")
+                advice:
+                    "Copy at the site where this vault was made, or to a new directory. The repository's owner can take the vault up with the passphrase."
+            )
         }
         return opened
     }
@@ -174,7 +177,7 @@ package struct Replicator: Sendable {
                 let bytes = try source.objects.read(name)
                 guard try Slot(bytes).repository == source.id else { continue }
                 found.append((name.digest, bytes))
-            } catch where error.code == .damaged || error.code == .notFound { continue }
+            } catch  where error.code == .damaged || error.code == .notFound { continue }
         }
         return found
     }

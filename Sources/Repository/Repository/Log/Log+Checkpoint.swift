@@ -110,7 +110,9 @@ extension Log {
     /// bytes.
     private func names(at number: UInt64) throws(Failure) -> [Digest] {
         let object = try store.get(try Record.key(number), atMost: Record.largestObject)
-        return (Record.Halves(object).either.map { [Record.hash(ofRecord: $0)] } ?? []) + [Record.hash(ofUnverified: object)]
+        return (Record.Halves(object).either.map { [Record.hash(ofRecord: $0)] } ?? []) + [
+            Record.hash(ofUnverified: object)
+        ]
     }
 
     /// Reads what lies before the checkpoint too, for a check: afterwards every record has its hash and its finding.
