@@ -158,7 +158,9 @@ let programs: [Module] = [
         libraries: [Library.argumentParser, Library.logging, Library.serviceLifecycle, Library.yams]),
     Module(
         name: "breakwater-coordinator", imports: ["Platform", "Model", "Catalog", "Wire", "Coordinator"],
-        libraries: [Library.argumentParser, Library.logging, Library.serviceLifecycle, Library.unixSignals, Library.yams]),
+        libraries: [
+            Library.argumentParser, Library.logging, Library.serviceLifecycle, Library.unixSignals, Library.yams,
+        ]),
 ]
 
 /// Shared by tests: doubles and fixtures (`Support`), the suite every store must pass (`Conformance`).
@@ -194,8 +196,10 @@ let testSettings: [SwiftSetting] = [
 let settings = testSettings + [.strictMemorySafety()]
 
 let foreign: [Target] = [
-    .systemLibrary(name: "COpenSSL", path: "Sources/Platform/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-    .systemLibrary(name: "CZstd", path: "Sources/Platform/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(
+        name: "COpenSSL", path: "Sources/Platform/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
+        name: "CZstd", path: "Sources/Platform/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CBoundaryScan", path: "Sources/Platform/CBoundaryScan", cSettings: [.unsafeFlags(["-O3"])]),
     .target(name: "CLinux", path: "Sources/Platform/CLinux"),
 ]

@@ -124,6 +124,20 @@ import Wire
         }
     }
 
+    @Test func workGoesToTheAgentsNewestPollAndNotToOneThatIsForgotten() async throws {
+        try await Estate().running { house in
+            let (agent, _) = try await house.settled()
+            // As after a SIGKILL: the coordinator still holds the question of a process that is gone.
+            let terms = try await withThrowingTaskGroup(of: PollResponse.self) { polls in
+                for _ in 0..<2 { polls.addTask { try await agent.poll(seconds: 20) } }
+                #expect(try await polls.next()?.assignments.isEmpty == true, "the older one ends")
+                _ = try await house.backup()
+                return try await polls.next()?.assignments.map(\.term)
+            }
+            #expect(terms == [1])
+        }
+    }
+
     @Test func aPollIsHeldAndWokenByTheOrder() async throws {
         try await Estate().running { house in
             let (agent, _) = try await house.settled()

@@ -41,7 +41,9 @@ final class Estate {
 
     func content(of snapshot: Snapshot, in repository: Repository? = nil) throws -> [UInt8] {
         let reader = try SnapshotReader(try repository ?? open(), snapshot)
-        guard case .machine(let reference) = snapshot.part.streams[0].content else { throw Failure(.failed, "no document") }
+        guard case .machine(let reference) = snapshot.part.streams[0].content else {
+            throw Failure(.failed, "no document")
+        }
         var read: [UInt8] = []
         try reader.forEachChunk(of: reference) { chunk, _ in read += try reader.read(chunk.id) }
         return read

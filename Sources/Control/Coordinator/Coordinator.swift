@@ -39,6 +39,7 @@ package final class Coordinator: Sendable {
     let surroundings: Surroundings
     let logger: Logger
     let bell = Bell()
+    let polls = Polls()
     private let listening = Mutex<String?>(nil)
 
     package init(

@@ -40,12 +40,16 @@ package final class FileMemory: Sendable {
     private static let settled: Int64 = 2
 
     /// What was saved at `path` by an earlier capture into this repository; empty when that cannot be had or opened.
-    package init(at path: AbsolutePath, secret: WriterSecret, repository: RepositoryID, surroundings: Surroundings) {
+    /// - Parameter isEmpty: begin with nothing, and read every file.
+    package init(
+        at path: AbsolutePath, secret: WriterSecret, repository: RepositoryID, surroundings: Surroundings,
+        isEmpty: Bool = false
+    ) {
         self.path = path
         self.secret = secret
         self.repository = repository
         self.surroundings = surroundings
-        state = Mutex((try? Self.load(path, secret, repository)) ?? State())
+        state = Mutex((isEmpty ? nil : try? Self.load(path, secret, repository)) ?? State())
     }
 
     /// The content that was stored for this file, if it was remembered.

@@ -151,7 +151,7 @@ package final class Repository: Sendable {
             body: .genesis(charter: charter, site: site.verifying), key: site)
         do throws(Failure) {
             try store.putSettled(try Record.key(0), Record.object(genesis.bytes), use: .log)
-        } catch where error.code == .damaged {
+        } catch  where error.code == .damaged {
             throw Failure(.exists, "\(store.location) holds a repository by now", advice: "Nothing of it was changed.")
         }
         return vault

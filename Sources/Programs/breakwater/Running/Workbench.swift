@@ -1,3 +1,4 @@
+import Capture
 import Glibc
 import ObjectStore
 import Platform
@@ -45,6 +46,19 @@ struct Workbench: Sendable {
                 "the state directory cannot be used (\(error.what)): a vault that was rolled back will not be noticed")
             return NoHeadMemory()
         }
+    }
+
+    /// What the last backup of this name read, so that what has not changed since is not read again; nil where
+    /// nothing can be kept.
+    /// - Parameter forgetting: begin with an empty one.
+    func memory(of name: String, in repository: Repository, forgetting: Bool) -> FileMemory? {
+        guard let secret = repository.keys.secret, let state = try? ClientState.directory(),
+            let current = try? AbsolutePath.current()
+        else { return nil }
+        let place = "\(state)/files/\(repository.id)/\(secret.desktop(named: name))"
+        return FileMemory(
+            at: AbsolutePath(place, from: current), secret: secret, repository: repository.id,
+            surroundings: surroundings, isEmpty: forgetting)
     }
 
     /// Opens a repository, and those in other vaults from which what is damaged is taken.

@@ -25,6 +25,9 @@ struct BackupCommand: EngineCommand {
     @Flag(name: .long, help: "Do not enter other file systems that are mounted below the paths.")
     var oneFileSystem = false
 
+    @Flag(name: .long, help: "Read every file, also those that look as they did at the last backup of this name.")
+    var readAll = false
+
     @Argument(help: "Files and directories.")
     var paths: [String] = []
 
@@ -47,7 +50,9 @@ struct BackupCommand: EngineCommand {
         var options = BackupSession.Options()
         options.workers = bench.processors
         let session = try repository.beginBackup(options)
-        let run = BackupRun(sources, session, bench, vault: repository.store.location, oneFileSystem: oneFileSystem)
+        let memory = bench.memory(of: name, in: repository, forgetting: readAll)
+        let run = BackupRun(
+            sources, session, bench, vault: repository.store.location, oneFileSystem: oneFileSystem, memory: memory)
         let snapshot: Snapshot
         do {
             try run.capture()
@@ -56,6 +61,8 @@ struct BackupCommand: EngineCommand {
         } catch {
             throw giveUp(session, error)
         }
+        // Without it the next backup takes longer, and that is all.
+        do throws(Failure) { try memory?.save() } catch { bench.console.warn("\(error)") }
         return try conclude(bench, snapshot, run, since: start)
     }
 

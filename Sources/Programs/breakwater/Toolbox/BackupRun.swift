@@ -11,6 +11,7 @@ final class BackupRun {
     private let bench: Workbench
     private let vault: String
     private let oneFileSystem: Bool
+    private let memory: FileMemory?
     private let progress: Progress
     private let time: Timestamp
     private var streams: [SealedPart.Stream] = []
@@ -22,7 +23,11 @@ final class BackupRun {
     private(set) var unreadable: UInt64 = 0
     private(set) var changed: UInt64 = 0
 
-    init(_ sources: Sources, _ session: BackupSession, _ bench: Workbench, vault: String, oneFileSystem: Bool) {
+    init(
+        _ sources: Sources, _ session: BackupSession, _ bench: Workbench, vault: String, oneFileSystem: Bool,
+        memory: FileMemory?
+    ) {
+        self.memory = memory
         self.sources = sources
         self.session = session
         self.bench = bench
@@ -40,6 +45,7 @@ final class BackupRun {
             options.oneFileSystem = oneFileSystem
             options.leaveOut = [AbsolutePath(vault)]
             options.watch = watch()
+            options.memory = memory
             let (root, report) = try TreeCapture(into: session, options: options).run(sources.paths)
             let label = sources.disks.isEmpty ? "" : "files"
             add(.init(label: label, content: .tree(root), bytes: report.bytes, files: report.files), report)

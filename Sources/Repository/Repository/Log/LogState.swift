@@ -96,7 +96,8 @@ package struct LogState: Sendable, Equatable {
         let unknown = Set(charter.features).subtracting(Charter.knownFeatures)
         guard unknown.isEmpty else {
             throw Failure(
-                .refused, "the repository requires what this program does not know: \(unknown.sorted().joined(separator: ", "))",
+                .refused,
+                "the repository requires what this program does not know: \(unknown.sorted().joined(separator: ", "))",
                 advice: "Nothing was touched. Use a newer Breakwater.")
         }
         self.charter = charter
@@ -107,7 +108,9 @@ package struct LogState: Sendable, Equatable {
         readers = [1: charter.reader]
     }
 
-    init(charter: Charter, vault: VaultID, site: VerifyingKey, head: UInt64, headHash: Digest, readers: [UInt32: [UInt8]]) {
+    init(
+        charter: Charter, vault: VaultID, site: VerifyingKey, head: UInt64, headHash: Digest, readers: [UInt32: [UInt8]]
+    ) {
         self.charter = charter
         self.vault = vault
         self.site = site

@@ -68,7 +68,8 @@ package struct ObjectName: Hashable, Comparable, Sendable, CustomStringConvertib
             let last = path.split(separator: "/").last
         else { return nil }
         let parts = last.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, let digest = Digest(hex: String(parts[0])), let session = SessionID(hex: String(parts[1]))
+        guard parts.count == 2, let digest = Digest(hex: String(parts[0])),
+            let session = SessionID(hex: String(parts[1]))
         else { return nil }
         self.init(kind: kind, digest: digest, session: session)
         guard self.path == path else { return nil }

@@ -84,7 +84,9 @@ package struct Record: Sendable, Equatable {
         guard bytes.count <= Self.largest, try decoder.raw(4) == Self.magic, try decoder.byte() == 1 else {
             throw decoder.malformed("not a record of version 1")
         }
-        guard try decoder.digest() == repository.digest else { throw decoder.malformed("a record of another repository") }
+        guard try decoder.digest() == repository.digest else {
+            throw decoder.malformed("a record of another repository")
+        }
         let ownVault: VaultID = try decoder.identifier()
         guard vault == nil || ownVault == vault else { throw decoder.malformed("a record of another vault") }
         guard try decoder.number() == number else { throw decoder.malformed("a record of another number") }

@@ -86,9 +86,13 @@ package final class DiskReader: Sendable {
     package func node(_ id: ChunkID) throws(Failure) -> [ChunkID] {
         if let kept = nodes.access({ $0.kept[id] }) { return kept }
         let bytes = try reader.read(id)
-        guard bytes.count == DiskRef.nodeByteCount else { throw Failure(.damaged, "a node of the disk is \(bytes.count) bytes long") }
+        guard bytes.count == DiskRef.nodeByteCount else {
+            throw Failure(.damaged, "a node of the disk is \(bytes.count) bytes long")
+        }
         let ids = unsafe bytes.withUnsafeBytes { buffer in
-            (0..<DiskRef.fanOut).map { unsafe ChunkID(Digest(UnsafeRawBufferPointer(rebasing: buffer[$0 * 32..<$0 * 32 + 32]))) }
+            (0..<DiskRef.fanOut).map {
+                unsafe ChunkID(Digest(UnsafeRawBufferPointer(rebasing: buffer[$0 * 32..<$0 * 32 + 32])))
+            }
         }
         nodes.access { nodes in
             if nodes.kept.count >= Self.mostNodes { nodes.kept = [:] }

@@ -15,7 +15,9 @@ package struct SiteKeyObject: Sendable, Equatable {
 
     package func open(_ readers: [ReaderKey], repository: RepositoryID) -> SigningKey? {
         for reader in readers {
-            if let seed = try? reader.open(box, info: Self.info(repository, vault)), let key = try? SigningKey(seed: seed) {
+            if let seed = try? reader.open(box, info: Self.info(repository, vault)),
+                let key = try? SigningKey(seed: seed)
+            {
                 return key
             }
         }

@@ -57,7 +57,9 @@ extension SnapshotReader {
             length |= Int(byte & 0x7F) << shift
             position += 1
             if byte < 0x80 {
-                guard length <= TreeEntry.largest else { throw Failure(.damaged, "a directory entry of \(length) bytes") }
+                guard length <= TreeEntry.largest else {
+                    throw Failure(.damaged, "a directory entry of \(length) bytes")
+                }
                 return (length, position)
             }
             shift += 7

@@ -233,7 +233,7 @@ final class PackWriter: Sendable {
             do throws(Failure) {
                 try unsafe store.put(key, RawSpan(_unsafeBytes: buffer.bytes), use: .data)
                 break
-            } catch where error.code == .exists || error.code == .unknownOutcome {
+            } catch  where error.code == .exists || error.code == .unknownOutcome {
                 if try store.length(of: key) != nil { break }
                 if attempt == 20 { throw error }
             }
