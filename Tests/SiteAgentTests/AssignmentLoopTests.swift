@@ -13,12 +13,12 @@ private final class Script: CoordinatorLink {
         var reports: [ReportRequest] = []
         var heartbeats: [HeartbeatRequest] = []
         var polls = 0
-        /// What the last poll named as in work.
-        var working: [LeasedJob] = []
     }
 
     let heard = Mutex(Heard())
     private let queue = Mutex<[PollResponse]>([])
+    /// Handed over whenever it stands in no poll as in work, until it is reported.
+    private let offered = Mutex<Assignment?>(nil)
     private let verdict: Mutex<HeartbeatResponse.Verdict>
     private let answer: @Sendable (ReportRequest, Int) throws(Failure) -> ReportResponse
     let reported: AsyncStream<ReportRequest>
@@ -38,16 +38,18 @@ private final class Script: CoordinatorLink {
 
     func answerHeartbeats(_ new: HeartbeatResponse.Verdict) { verdict.withLock { $0 = new } }
 
-    func deliver(_ response: PollResponse) { queue.withLock { $0.append(response) } }
+    func offer(_ assignment: Assignment) { offered.withLock { $0 = assignment } }
 
     func poll(_ request: PollRequest) async throws(Failure) -> PollResponse {
-        heard.withLock {
-            $0.polls += 1
-            $0.working = request.working
-        }
+        heard.withLock { $0.polls += 1 }
         while !Task.isCancelled {
             let next = queue.withLock { $0.isEmpty ? nil : $0.removeFirst() }
             if let next { return next }
+            if let offer = offered.withLock({ $0 }) {
+                let isKnown = request.working.contains { $0.job == offer.job }
+                if isKnown { try? await Task.sleep(nanoseconds: 20_000_000) }
+                return PollResponse(assignments: isKnown ? [] : [offer], stop: [])
+            }
             // As the real one: held until there is something to say.
             try? await Task.sleep(nanoseconds: 2_000_000)
         }
@@ -65,6 +67,7 @@ private final class Script: CoordinatorLink {
             return heard.reports.count
         }
         let response = try answer(request, count)
+        offered.withLock { if $0?.term == request.term { $0 = nil } }
         tell.yield(request)
         return response
     }
@@ -193,12 +196,7 @@ private final class Doing: WorkRunner {
         let worker = Doing()
         let report = try await running(script, worker, shelf: shelf) {
             while script.heard.withLock({ $0.reports.isEmpty }) { await Task.yield() }
-            // Delivered again once the agent no longer names it, as the coordinator does.
-            repeat {
-                script.deliver(Self.response())
-                try await Task.sleep(nanoseconds: 5_000_000)
-            } while !script.heard.withLock({ $0.working.isEmpty })
-            script.deliver(Self.response(try Self.assignment(term: 2)))
+            script.offer(try Self.assignment(term: 2))
             return await script.nextReport()
         }
         #expect(report?.term == 2)
