@@ -13,6 +13,8 @@ private final class Script: CoordinatorLink {
         var reports: [ReportRequest] = []
         var heartbeats: [HeartbeatRequest] = []
         var polls = 0
+        /// What the last poll named as in work.
+        var working: [LeasedJob] = []
     }
 
     let heard = Mutex(Heard())
@@ -39,7 +41,10 @@ private final class Script: CoordinatorLink {
     func deliver(_ response: PollResponse) { queue.withLock { $0.append(response) } }
 
     func poll(_ request: PollRequest) async throws(Failure) -> PollResponse {
-        heard.withLock { $0.polls += 1 }
+        heard.withLock {
+            $0.polls += 1
+            $0.working = request.working
+        }
         while !Task.isCancelled {
             let next = queue.withLock { $0.isEmpty ? nil : $0.removeFirst() }
             if let next { return next }
@@ -188,12 +193,12 @@ private final class Doing: WorkRunner {
         let worker = Doing()
         let report = try await running(script, worker, shelf: shelf) {
             while script.heard.withLock({ $0.reports.isEmpty }) { await Task.yield() }
-            script.deliver(Self.response(try Self.assignment(term: 2)))
-            // The first may still be leaving the table; the coordinator delivers until the job is in work.
-            while script.heard.withLock({ $0.reports.count }) < 2 {
-                script.deliver(Self.response(try Self.assignment(term: 2)))
+            // Delivered again once the agent no longer names it, as the coordinator does.
+            repeat {
+                script.deliver(Self.response())
                 try await Task.sleep(nanoseconds: 5_000_000)
-            }
+            } while !script.heard.withLock({ $0.working.isEmpty })
+            script.deliver(Self.response(try Self.assignment(term: 2)))
             return await script.nextReport()
         }
         #expect(report?.term == 2)
