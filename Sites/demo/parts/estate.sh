@@ -108,7 +108,7 @@ stragglers() {
     local entry
     for entry in /proc/[0-9]*; do
         [ "${entry#/proc/}" != "$$" ] || continue
-        if tr '\0' '\n' <"$entry/cmdline" 2>/dev/null | grep -qF "$estate/"; then echo "${entry#/proc/}"; fi
+        if { tr '\0' '\n' <"$entry/cmdline" | grep -qF "$estate/"; } 2>/dev/null; then echo "${entry#/proc/}"; fi
     done
 }
 

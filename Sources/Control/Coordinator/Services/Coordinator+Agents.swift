@@ -6,15 +6,13 @@ package import Platform
 
 extension Coordinator {
     /// Hands work to an agent, and tells it which of its work to stop; waits until there is something to say.
-    /// - Parameter isConnected: asked before anything is handed over: whether anybody would hear the answer.
-    package func poll(
-        _ request: PollRequest, by agent: EnrolledAgent, from address: String,
-        isConnected: @escaping @Sendable () -> Bool = { true }
-    ) async throws(Failure) -> PollResponse {
+    package func poll(_ request: PollRequest, by agent: EnrolledAgent, from address: String) async throws(Failure)
+        -> PollResponse
+    {
         try request.check()
         try await heard(from: agent, running: request.program)
         let poll = polls.begin(agent.id)
-        let isHeard: @Sendable () -> Bool = { isConnected() && self.polls.isNewest(poll, of: agent.id) }
+        let isHeard: @Sendable () -> Bool = { self.polls.isNewest(poll, of: agent.id) }
         // An older one that is still held ends here.
         bell.ring([.site(agent.site)])
         return try await held(.site(agent.site), seconds: request.seconds) { () async throws(Failure) in

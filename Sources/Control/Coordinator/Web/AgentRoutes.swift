@@ -1,6 +1,5 @@
 import Hummingbird
 import Model
-import NIOCore
 import Platform
 
 /// What enrolled agents call, over mutual TLS. See `AgentRoute`.
@@ -13,9 +12,8 @@ struct AgentRoutes {
         router.add(middleware: CertificateCheck(coordinator: coordinator))
         router.post(RouterPath(AgentRoute.poll)) { request, context in
             let message = try await Answers.read(PollRequest.self, from: request)
-            let channel = context.channel
             return try Answers.json(
-                await coordinator.poll(message, by: caller(context), from: context.address) { channel.isActive })
+                await coordinator.poll(message, by: caller(context), from: context.address))
         }
         router.post(RouterPath(AgentRoute.heartbeat)) { request, context in
             let message = try await Answers.read(HeartbeatRequest.self, from: request)
