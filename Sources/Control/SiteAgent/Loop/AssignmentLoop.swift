@@ -170,7 +170,8 @@ package struct AssignmentLoop: Service {
 
     private func heartbeats(_ context: WorkContext) async {
         let assignment = context.assignment
-        let pause = UInt64(assignment.leaseSeconds) * 1_000_000_000 / 3
+        // Often enough for the lease, and for people who watch.
+        let pause = min(UInt64(assignment.leaseSeconds) * 1_000_000_000 / 3, 2_000_000_000)
         while !Task.isCancelled {
             let request = HeartbeatRequest(job: assignment.job, term: context.term, progress: context.progress)
             do {
