@@ -27,7 +27,7 @@ finish() {
     else
         take_down
     fi
-    if [ "$status" -ne 0 ]; then echo "The demo ended early (exit $status); logs and evidence: $evidence"; fi
+    if [ "$status" -ne 0 ]; then echo "The demo ended early (exit $status); logs and evidence: $evidence" >&9; fi
     exit "$status"
 }
 trap finish EXIT
