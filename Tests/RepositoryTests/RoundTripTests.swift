@@ -53,6 +53,18 @@ struct RoundTripTests {
         #expect(read == content + [UInt8](repeating: 0, count: 1_000_000))
     }
 
+    @Test func aVaultThatLostItsGenesisIsNotTakenForAnEmptyOne() throws {
+        let store = StrictStore()
+        let estate = try Estate(seed: 4, store: store)
+        _ = try estate.backUp(estate.bytes(1000), name: "a")
+        store.lose("log/0000000000000000")
+        #expect(throws: Failure(.refused, "")) {
+            try Repository.create(
+                in: store, charter: estate.bundle.charter, slots: [],
+                site: try SigningKey(random: estate.surroundings), surroundings: estate.surroundings)
+        }
+    }
+
     @Test func theSameContentAgainStoresNothingNew() throws {
         let estate = try Estate(seed: 2)
         let content = estate.bytes(2_000_000)

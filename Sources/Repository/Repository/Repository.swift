@@ -137,6 +137,16 @@ package final class Repository: Sendable {
         guard try store.length(of: try Record.key(0)) == nil else {
             throw Failure(.exists, "\(store.location) holds a repository already", advice: "Nothing was changed.")
         }
+        // A vault whose genesis is lost is damaged, not empty. Slots and site keys alone are an init that was cut short.
+        let kinds = ObjectKind.allCases.filter { ![.slot, .siteKey].contains($0) }
+        for folder in ["log", "origins"] + kinds.map(\.folder) {
+            if let found = try store.list(prefix: folder + "/", after: nil, limit: 1).first {
+                throw Failure(
+                    .refused, "\(store.location) has lost its genesis: log record 0 is gone, and \(found.key) is there",
+                    advice: "Nothing was changed. Take the record from a copy of this vault, or restore from the other."
+                )
+            }
+        }
         let vault = chosen ?? .random(surroundings)
         for _ in 0..<2 {
             let session = SessionID.random(surroundings)
