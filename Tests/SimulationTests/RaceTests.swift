@@ -15,6 +15,9 @@ struct RaceTests {
         try first.run()
         try again.run()
         #expect(first.turns.order == again.turns.order)
+        // Every byte that was put: nothing draws randomness of its own.
+        #expect(first.origin.access(at: 0) { $0 } == again.origin.access(at: 0) { $0 })
+        #expect(first.copy.access(at: 0) { $0 } == again.copy.access(at: 0) { $0 })
     }
 
     @Test func theRacesAreWorthTheirName() throws {

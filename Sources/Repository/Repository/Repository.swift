@@ -154,7 +154,9 @@ package final class Repository: Sendable {
                 try put(slot, as: .slot, session: session, store)
             }
         }
-        let sealed = try SiteKeyObject(site, repository: content.repository, vault: vault, reader: content.reader)
+        let sealed = try SiteKeyObject(
+            site, repository: content.repository, vault: vault, reader: content.reader,
+            ephemeral: surroundings.random(32))
         try put(sealed.bytes, as: .siteKey, session: .random(surroundings), store)
         let genesis = try Record(
             repository: content.repository, vault: vault, number: 0, previous: .zero, checkpoint: 0, author: .site,

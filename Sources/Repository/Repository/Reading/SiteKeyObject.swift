@@ -8,9 +8,12 @@ package struct SiteKeyObject: Sendable, Equatable {
     private let box: SealedBox
     private static let magic = Array("BWSK".utf8)
 
-    package init(_ key: SigningKey, repository: RepositoryID, vault: VaultID, reader: [UInt8]) throws(Failure) {
+    /// - Parameter ephemeral: 32 random bytes that serve no other purpose; nil draws them here.
+    package init(
+        _ key: SigningKey, repository: RepositoryID, vault: VaultID, reader: [UInt8], ephemeral: [UInt8]? = nil
+    ) throws(Failure) {
         self.vault = vault
-        box = try SealedBox.seal(key.seed, to: reader, info: Self.info(repository, vault))
+        box = try SealedBox.seal(key.seed, to: reader, info: Self.info(repository, vault), ephemeral: ephemeral)
     }
 
     package func open(_ readers: [ReaderKey], repository: RepositoryID) -> SigningKey? {

@@ -74,7 +74,7 @@ package final class BackupSession {
         readerGeneration = state.newestReader
         let sealed = try Envelope.seal(
             dataKey: dataKey, repository: repository.id, session: session, generation: readerGeneration, reader: reader,
-            writer: author.key.verifying)
+            writer: author.key.verifying, ephemeral: surroundings.random(32))
         envelope = try Repository.put(sealed.bytes, as: .envelope, session: session, repository.store)
         let cut = state.charter.cut
         scanner = BoundaryScanner(
@@ -204,7 +204,7 @@ package final class BackupSession {
 
     /// Makes what was stored a snapshot.
     /// - Throws: `.refused` when the log's rules forbid it, for example because the session's claim was released and
-    ///   what it leans on was collected: then the backup is run again.
+    ///   what it leans on was collected: then the backup is run again, in a session of its own.
     package func commit(_ draft: Draft) throws -> Snapshot {
         for kind in ChunkKind.allCases { try flush(kind) }
         let finished = try packs.finish()
@@ -283,7 +283,10 @@ package final class BackupSession {
         var needed = [id: envelope.name.digest]
         for pack in reused {
             guard let envelope = known[pack.origin] else {
-                throw Failure(.failed, "pack \(pack.root) is used, and no envelope of its session is in the log")
+                // Its claim was released, and the last snapshot that carried the envelope forgotten and collected.
+                throw Failure(
+                    .refused, "pack \(pack.root) was leaned on, and what opens it was collected meanwhile",
+                    advice: "Run the backup again: what it leaned on is then stored anew.")
             }
             needed[pack.origin] = envelope
         }

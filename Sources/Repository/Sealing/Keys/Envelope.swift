@@ -12,14 +12,15 @@ package struct Envelope: Sendable, Equatable {
     private static let magic = Array("BWEN".utf8)
     package static let largest: UInt64 = 1024
 
+    /// - Parameter ephemeral: 32 random bytes that serve no other purpose; nil draws them here.
     package static func seal(
         dataKey: [UInt8], repository: RepositoryID, session: SessionID, generation: UInt32, reader: [UInt8],
-        writer: VerifyingKey
+        writer: VerifyingKey, ephemeral: [UInt8]? = nil
     ) throws(Failure) -> Envelope {
         let info = Self.info(repository, session, generation, writer)
         return Envelope(
             repository: repository, session: session, generation: generation, writer: writer,
-            box: try SealedBox.seal(dataKey, to: reader, info: info))
+            box: try SealedBox.seal(dataKey, to: reader, info: info, ephemeral: ephemeral))
     }
 
     package func open(_ reader: ReaderKey) throws(Failure) -> [UInt8] {

@@ -38,13 +38,17 @@ package struct SealedBox: Sendable, Equatable {
 
     static let suite = HPKE.Ciphersuite(kem: .Curve25519_HKDF_SHA256, kdf: .HKDF_SHA256, aead: .AES_GCM_256)
 
+    /// - Parameter ephemeral: 32 random bytes that serve no other purpose; nil draws them here.
     /// - Throws: `.damaged` when `publicKey` is not an X25519 public key.
-    package static func seal(_ plaintext: [UInt8], to publicKey: [UInt8], info: [UInt8]) throws(Failure) -> SealedBox {
+    package static func seal(
+        _ plaintext: [UInt8], to publicKey: [UInt8], info: [UInt8], ephemeral: [UInt8]? = nil
+    ) throws(Failure) -> SealedBox {
         do {
-            let recipient = try Curve25519.KeyAgreement.PublicKey(rawRepresentation: publicKey)
-            var sender = try HPKE.Sender(recipientKey: recipient, ciphersuite: suite, info: Data(info))
-            let ciphertext = try sender.seal(Data(plaintext))
-            return SealedBox(encapsulated: Array(sender.encapsulatedKey), ciphertext: Array(ciphertext))
+            let sealed = try KeyEncapsulation.seal(
+                plaintext, to: try Curve25519.KeyAgreement.PublicKey(rawRepresentation: publicKey), info: info,
+                ephemeral: try ephemeral.map { try Curve25519.KeyAgreement.PrivateKey(rawRepresentation: $0) }
+                    ?? .init())
+            return SealedBox(encapsulated: sealed.encapsulated, ciphertext: sealed.ciphertext)
         } catch {
             throw Failure(.damaged, "nothing can be sealed to this reader key")
         }
