@@ -7,7 +7,11 @@ import Testing
 
 /// Worse than a flipped byte: objects cut short, emptied, exchanged, gone.
 struct LossTests {
-    enum Loss: String, CaseIterable { case cutShort, cutToAFew, longer, empty, exchanged, gone }
+    enum Loss: String, CaseIterable {
+        case cutShort, cutToAFew, longer, empty, exchanged, gone
+        /// Of a record, neither half is left.
+        static let ofBothHalves: [Loss] = [.cutToAFew, .empty, .exchanged, .gone]
+    }
 
     /// Does to an object of `keys` what `loss` says.
     private func inflict(_ loss: Loss, on key: String, among keys: [String], _ store: StrictStore) throws {
@@ -62,7 +66,7 @@ struct LossTests {
         }
     }
 
-    @Test(arguments: Loss.allCases) func aLostRecordIsNamedAndWhatCameBeforeItIsRead(loss: Loss) throws {
+    @Test(arguments: Loss.ofBothHalves) func aLostRecordIsNamedAndWhatCameBeforeItIsRead(loss: Loss) throws {
         let damage = try DamageEstate(seed: 62)
         let keys = damage.keys("log")
         for key in keys.dropFirst().dropLast(loss == .gone ? 1 : 0) {
@@ -94,7 +98,7 @@ struct LossTests {
         return try damage.open(twin)
     }
 
-    @Test(arguments: Loss.allCases) func aLostRecordIsTakenFromTheMirrorInTheOtherVault(loss: Loss) throws {
+    @Test(arguments: Loss.ofBothHalves) func aLostRecordIsTakenFromTheMirrorInTheOtherVault(loss: Loss) throws {
         let damage = try DamageEstate(seed: 63)
         let keys = damage.keys("log")
         let twin = try mirrored(damage)

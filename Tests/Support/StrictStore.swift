@@ -68,6 +68,14 @@ package final class StrictStore: ObjectStore {
     /// Loses an object behind everybody's back.
     package func lose(_ key: String) { state.withLock { _ = $0.objects.removeValue(forKey: key) } }
 
+    /// As if it had never been put: what a vault looks like that was put back from an older copy.
+    package func forget(_ key: String) {
+        state.withLock {
+            $0.objects[key] = nil
+            $0.used.remove(key)
+        }
+    }
+
     package func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
         let copy = bytes.withUnsafeBytes { Array($0) }
         guard shapes(key.text) else { throw Failure(.usage, "\(key) has no shape that this repository uses") }

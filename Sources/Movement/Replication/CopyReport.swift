@@ -22,6 +22,10 @@ package struct CopyReport: Sendable {
     package var forgotten = 0
     /// Snapshots that cannot be copied as they lie at the origin; everything else was.
     package var damaged: [Damaged] = []
+    /// Why not everything of the origin was seen, when its log is interrupted.
+    package var interruption: Failure?
+    /// Records that are lost at the origin and were read from the mirror at the destination.
+    package var recordsLost: [UInt64] = []
     /// Index segments that could not be read at the origin: nothing is lost by it, the packs say the same.
     package var damagedSegments: [Failure] = []
     /// Packs fetched, and packs that an interrupted copy had put before.
@@ -42,11 +46,12 @@ package struct CopyReport: Sendable {
 
     /// Set when something was left out: `.partial`, in words for a person. What was copied stands all the same.
     package var shortfall: Failure? {
-        guard let first = damaged.first else { return nil }
+        guard let first = damaged.first else { return interruption }
         let others = damaged.count > 1 ? " and \(damaged.count - 1) more" : ""
+        let unseen = interruption.map { "; besides, \($0.what)" } ?? ""
         return Failure(
             .partial,
-            "\(copied.count) snapshots were copied; snapshot \(first.snapshot.hex.prefix(12))\(others) could not be: \(first.problem.what)",
+            "\(copied.count) snapshots were copied; snapshot \(first.snapshot.hex.prefix(12))\(others) could not be: \(first.problem.what)\(unseen)",
             advice: "`breakwater repository check` at the origin names every damaged object.")
     }
 }

@@ -19,22 +19,28 @@ struct OriginMirror {
         folder = "origins/\(source.vault.hex)/log"
     }
 
-    /// Mirrors the records that lack, and says how many.
+    /// Mirrors the records that lack, and says how many. Of an interrupted log, those before the interruption: what lies
+    /// there now may yet be put right.
     /// - Throws: `.refused` when the origin's log is not the one mirrored before, and no statement accepts that.
     func advance() throws(Failure) -> UInt64 {
         let state = source.log.state
+        let interruption = source.log.interruption
+        let end = interruption.map { $0.number - 1 } ?? state.head
         // A hint where to go on; what it leaves out is found there and compared.
         let last = try lastMirrored()
         if let last {
-            guard last <= state.head, try isSame(last) else {
-                // The root accepted the new branch; the old one stays here as evidence.
-                if !state.acceptedHeads.isEmpty { return 0 }
+            // A record that is lost there since it was mirrored proves nothing.
+            if last > end, interruption != nil { return 0 }
+            guard last <= end, try isSame(last) else {
+                // The root accepted a head that was mirrored; the other branch stays here as evidence.
+                if isAccepted(state) { return 0 }
                 throw rolledBack(last)
             }
         }
         let first = last.map { $0 + 1 } ?? 0
-        guard first <= state.head else { return 0 }
-        for number in first...state.head {
+        guard first <= end else { return 0 }
+        let borrowed = source.log.borrowed
+        for number in first...end where borrowed[number] == nil {
             let object = try original(number)
             let key = try Record.key(number, folder: folder)
             do throws(Failure) {
@@ -43,7 +49,20 @@ struct OriginMirror {
                 guard try isSame(number) else { throw rolledBack(number) }
             }
         }
-        return state.head - first + 1
+        return end - first + 1
+    }
+
+    /// Whether the branch mirrored here ends after a head that the root accepted at the origin. A branch that was
+    /// accepted already when it was mirrored holds the acceptance, and is not excused by it again.
+    private func isAccepted(_ state: LogState) -> Bool {
+        for (number, hash) in state.acceptedHeads {
+            guard let mirrored = try? target.store.recordObject(number, folder: folder),
+                Record.Halves(mirrored).different.contains(where: { Record.hash(ofRecord: $0) == hash }),
+                (try? isSame(number + 1)) == false
+            else { continue }
+            return true
+        }
+        return false
     }
 
     /// Appends at the destination what the origin's root statements changed and is not in effect here.
@@ -52,7 +71,9 @@ struct OriginMirror {
         guard !Self.isCovered(there, by: target.log.state) else { return }
         guard there.head > 0 else { return }
         for number in 1...there.head {
-            guard let record = try? record(number), case .statement(let statement) = record.body,
+            // The mirror may hold a branch that was given up.
+            guard let record = (try? decode(try original(number), number)) ?? (try? record(number)),
+                case .statement(let statement) = record.body,
                 Self.changes(statement, target.log.state)
             else { continue }
             do {
@@ -71,21 +92,21 @@ struct OriginMirror {
 
     private static func changes(_ statement: Statement, _ state: LogState) -> Bool {
         switch statement.content {
-        case .charter, .certificate: false
+        // A head is accepted in its own log, right after itself.
+        case .charter, .certificate, .acceptHead: false
         case .newGeneration(let generation, _): state.readers[generation] == nil
         case .retireGenerations(let below): state.oldestReader < below
         case .revoke(let authors): !state.revoked.isSuperset(of: authors)
         case .destroyed: !state.isDestroyed
-        case .acceptHead(let vault, let number, _): vault == state.vault && state.acceptedHeads[number] == nil
         }
     }
 
     // MARK: - Single records
 
-    /// A record of the origin, from the mirror or, where that does not verify, from the origin.
-    func record(_ number: UInt64) throws(Failure) -> Record {
-        if let object = try? target.store.get(try Record.key(number, folder: folder), atMost: Record.largestObject),
-            let record = try? decode(object, number)
+    /// A record of the origin, from the mirror or, where that does not verify or is not the one meant, from the origin.
+    func record(_ number: UInt64, isMeant: (Record) -> Bool = { _ in true }) throws(Failure) -> Record {
+        if let object = try? target.store.recordObject(number, folder: folder),
+            let record = try? decode(object, number), isMeant(record)
         {
             return record
         }
@@ -104,12 +125,14 @@ struct OriginMirror {
 
     /// As stored; with both halves whole when one of them is.
     private func original(_ number: UInt64) throws(Failure) -> [UInt8] {
-        let object = try source.store.get(try Record.key(number), atMost: Record.largestObject)
+        let object = try source.store.recordObject(number)
         return Record.Halves(object).either.map { Record.object($0) } ?? object
     }
 
     private func isSame(_ number: UInt64) throws(Failure) -> Bool {
-        let mirrored = try target.store.get(try Record.key(number, folder: folder), atMost: Record.largestObject)
+        // What is lost at the origin, and was taken from a mirror, is as mirrored.
+        guard source.log.borrowed[number] == nil else { return true }
+        let mirrored = try target.store.recordObject(number, folder: folder)
         let object = try original(number)
         guard let canonical = Record.Halves(object).either else { return mirrored == object }
         let halves = Record.Halves(mirrored)

@@ -5,7 +5,8 @@ package import Sealing
 
 /// Copies the snapshots of a repository from one vault to another, by pull, and needs no key to do it.
 ///
-/// 1. Open the origin's log without keys, and verify it; refuse one that was destroyed, after passing that on.
+/// 1. Open the origin's log without keys, and verify it; refuse one that was destroyed, after passing that on. One that is
+///    interrupted is copied as far as it goes, and that is said.
 /// 2. Open the destination with its own site key, or make it: genesis with the origin's charter, slots byte for byte.
 /// 3. Mirror the origin's log beside the data (`OriginMirror`) and append the root's statements of it here too.
 /// 4. For each snapshot in the order of the origin's log that is neither here nor was forgotten here (`SnapshotCopy`):
@@ -60,8 +61,10 @@ package struct Replicator: Sendable {
         progress: @escaping @Sendable (CopyProgress) -> Void = { _ in },
         isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws -> CopyReport {
+        // Records that the origin has lost since they were mirrored are taken from the mirror.
         let source = try Repository.open(
-            origin, .keyless, expecting: options.expected, heads: heads, surroundings: surroundings)
+            origin, .keyless, expecting: options.expected, heads: heads, surroundings: surroundings,
+            mirrors: [destination])
         let (target, isNew) = try openDestination(for: source)
         guard target.vault != source.vault else {
             throw Failure(
@@ -70,6 +73,8 @@ package struct Replicator: Sendable {
         }
         var report = CopyReport(repository: source.id, origin: source.vault, destination: target.vault)
         report.isNew = isNew
+        report.interruption = source.log.shortfall
+        report.recordsLost = source.log.borrowed.keys.sorted()
         let mirror = OriginMirror(source, target)
         report.records = try mirror.advance()
         try mirror.passOnStatements()
@@ -160,7 +165,7 @@ package struct Replicator: Sendable {
 
     /// The root's first statement, as the origin's genesis carries it.
     private static func charter(of source: Repository) throws(Failure) -> Statement {
-        let object = try source.store.get(try Record.key(0), atMost: Record.largestObject)
+        let object = try source.store.recordObject(0)
         guard let bytes = Record.Halves(object).either,
             case .genesis(let charter, _) = try Record(
                 bytes, repository: source.id, vault: source.vault, number: 0, site: nil, root: nil

@@ -161,8 +161,11 @@ struct SnapshotCopy {
 
     /// The hash of the origin's record that committed the snapshot.
     private func commitHash(_ committed: LogState.Committed) throws(Failure) -> Digest {
-        let record = try mirror.record(committed.record)
-        guard case .commit(let commit) = record.body, commit.manifest == committed.manifest else {
+        func isMeant(_ record: Record) -> Bool {
+            if case .commit(let commit) = record.body { commit.manifest == committed.manifest } else { false }
+        }
+        let record = try mirror.record(committed.record, isMeant: isMeant)
+        guard isMeant(record) else {
             throw Failure(.damaged, "record \(committed.record) of \(source.store.location) is not the commit it was")
         }
         return record.hash

@@ -67,6 +67,11 @@ extension Repository {
         if text.hasPrefix("latest:") { return try latestSnapshot(named: String(text.dropFirst("latest:".count))) }
         let matching = log.state.snapshots.filter { !$0.value.isForgotten && $0.key.hex.hasPrefix(text.lowercased()) }
         guard let first = matching.first, !text.isEmpty else {
+            if let cut = log.shortfall {
+                throw Failure(
+                    .damaged, "no snapshot that is seen has an id that begins with \(text): \(cut.what)",
+                    advice: cut.advice)
+            }
             throw Failure(
                 .notFound, "no snapshot's id begins with \(text)",
                 advice: "`breakwater repository snapshots` lists them.")
@@ -83,11 +88,10 @@ extension Repository {
             throw Failure(.refused, "finding a snapshot by its name needs the keys of \(store.location)")
         }
         // Snapshots committed after a lost record are not seen: which is the latest, nobody can say.
-        guard !log.isInterrupted else {
+        if let cut = log.shortfall {
             throw Failure(
-                .damaged,
-                "the log in \(store.location) is lost or damaged from some record on: its latest snapshots are not known",
-                advice: "Name another vault with --also, or a snapshot by its id.")
+                .damaged, "which snapshot of \(name) is the latest is not known: \(cut.what)",
+                advice: "A snapshot named by its id can be restored. \(cut.advice)")
         }
         let desktop = secret.desktop(named: name)
         let all = log.state.snapshots.values.filter { !$0.isForgotten && $0.clear.desktop == desktop }

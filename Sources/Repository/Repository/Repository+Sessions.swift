@@ -33,7 +33,7 @@ extension Repository {
             } catch  where error.code == .damaged || error.code == .notFound { damaged.append(name) }
         }
         let envelopes = state.envelopes
-        let distrusted = state.distrustedSessions
+        let distrusted = use == .writing ? distrustedSessions(state) : []
         let index = ChunkIndex(segments: segments) { pack in
             let names = state.names(of: .pack, pack.root)
             switch use {

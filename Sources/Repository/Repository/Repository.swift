@@ -42,9 +42,11 @@ package final class Repository: Sendable {
     /// - Parameters:
     ///   - expected: the repository the caller means; nil when the passphrase vouches for it.
     ///   - site: the vault's site key, when the caller keeps it in its own state.
+    ///   - mirrors: stores of vaults, besides those of `alternates`, which may mirror this one's log.
     package static func open(
         _ store: any ObjectStore, _ access: Access, expecting expected: RepositoryID? = nil, site: SigningKey? = nil,
-        heads: any HeadMemory, surroundings: Surroundings, also alternates: [Repository] = []
+        heads: any HeadMemory, surroundings: Surroundings, also alternates: [Repository] = [],
+        mirrors: [any ObjectStore] = []
     ) throws(Failure) -> Repository {
         let objects = ObjectReader(store)
         var keys = Keys.none
@@ -62,7 +64,7 @@ package final class Repository: Sendable {
         }
         let log = try Log(
             store, expecting: expected, pages: PagesOfAnyVault(own: objects, alternates: alternates), heads: heads,
-            mirrors: alternates.map(\.store), surroundings: surroundings)
+            mirrors: alternates.map(\.store) + mirrors, surroundings: surroundings)
         let state = log.state
         if let site { keys.site = site }
         if keys.site == nil, !keys.readers.isEmpty { keys.site = takeUpSite(state, store, objects, keys.readers) }
@@ -183,12 +185,14 @@ package final class Repository: Sendable {
     /// Appends as the vault's site.
     @discardableResult
     package func appendAsSite(_ body: (LogState) throws -> RecordBody) throws -> LogState {
-        guard let site = keys.site else {
-            throw Failure(
-                .refused, "the site key of \(store.location) is not at hand",
-                advice: "Run this where the vault was made, or with the repository's passphrase.")
-        }
+        guard let site = keys.site else { throw Self.siteKeyMissing(at: store.location) }
         return try log.append(as: .site, site, body)
+    }
+
+    static func siteKeyMissing(at location: String) -> Failure {
+        Failure(
+            .refused, "the site key of \(location) is not at hand",
+            advice: "Run this where the vault was made, or with the repository's passphrase.")
     }
 
     /// Appends as the author this opener is certified to be.

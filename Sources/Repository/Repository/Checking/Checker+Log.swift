@@ -12,7 +12,7 @@ extension Checker {
             let key = try Record.key(number)
             let object: [UInt8]
             do throws(Failure) {
-                object = try repository.store.get(key, atMost: Record.largestObject)
+                object = try repository.store.recordObject(number)
             } catch {
                 let trouble = try CheckTrouble.of(error)
                 note(number, trouble.damage, trouble.meaning, borrowed[number])
@@ -25,6 +25,10 @@ extension Checker {
             if whole == 1 {
                 ledger.add(
                     key.text, nil, .half, "one half of log record \(number) is damaged", recovery: .secondHalf)
+            } else if whole == 2, halves.isHurt {
+                ledger.add(
+                    key.text, nil, .length, "log record \(number) holds other bytes besides its halves",
+                    recovery: .secondHalf)
             } else if whole == 0, state.blockedBy == nil, borrowed[number] == nil,
                 Record.hash(ofUnverified: object) == expected
             {
@@ -54,13 +58,17 @@ extension Checker {
 
     private func note(_ number: UInt64, _ damage: CheckReport.Finding.Damage, _ meaning: String, _ lender: String?) {
         guard let key = try? Record.key(number) else { return }
-        let consequence =
-            lender == nil
-            ? "; what the log says after record \(number) cannot be judged, and snapshots committed after it are not seen"
-            : ""
+        // Before a checkpoint that the log was read from, nothing depends on it.
+        let isCut = lender == nil && repository.log.interruption.map { $0.number <= number } ?? false
         ledger.add(
-            key.text, nil, damage, meaning + consequence,
+            key.text, nil, damage, meaning + (isCut ? consequence(of: number) : ""), snapshots: isCut ? hidden : [],
             recovery: lender.map { .otherVault($0) } ?? (repository.alternates.isEmpty ? .perhapsAnotherVault : .none))
+    }
+
+    /// What it means that the log is interrupted at a record.
+    private func consequence(of number: UInt64) -> String {
+        let known = hidden.isEmpty ? "" : ", of which \(hidden.count) can be told"
+        return "; what the log says from there on cannot be judged, and snapshots committed since are not seen\(known)"
     }
 
     /// Objects outside the log's state that a check looks at.
@@ -111,11 +119,18 @@ extension Checker {
             ledger.change { $0.notes.append("key slot \(digest) lies under one name only; two are better") }
         }
         if let beyond, try repository.log.refresh().head < beyond {
-            let missing = try Record.key(state.head + 1)
-            ledger.add(
-                missing.text, nil, .missing,
-                "log record \(state.head + 1) is not there, and record \(beyond) is: what was appended since is not seen",
-                recovery: repository.alternates.isEmpty ? .perhapsAnotherVault : .none)
+            note(state.head + 1, .missing, "log record \(state.head + 1) is not there, and record \(beyond) is", nil)
+        }
+        if repository.log.isInterrupted {
+            // They may be what the hidden records name.
+            ledger.change {
+                if $0.orphans > 0 {
+                    $0.notes.append(
+                        "whether \($0.orphans) objects of \($0.orphanBytes) bytes are needed cannot be told: the log is interrupted"
+                    )
+                }
+                ($0.orphans, $0.orphanBytes) = (0, 0)
+            }
         }
         return listed
     }

@@ -36,15 +36,18 @@ package final class Checker: Sendable {
     let tables = Monitor(CheckTables())
     let sessionKeys = Monitor([SessionID: SessionKey?]())
     let envelopes: [SessionID: Digest]
+    /// Snapshots that an interruption of the log hides, as far as they can be told.
+    let hidden: [Digest]
 
     private init(
         _ repository: Repository, _ options: Options, _ state: LogState, _ heard: @escaping @Sendable (Progress) -> Void
-    ) {
+    ) throws(Failure) {
         self.repository = repository
         self.options = options
         self.state = state
         ledger = CheckLedger(heard)
         envelopes = state.envelopes
+        hidden = try repository.hiddenSnapshots()
     }
 
     /// - Parameter progress: called from several threads, after every object.
@@ -54,7 +57,7 @@ package final class Checker: Sendable {
         progress: @escaping @Sendable (Progress) -> Void = { _ in }
     ) throws -> CheckReport {
         try repository.log.readWhole()
-        let checker = Checker(repository, options, try repository.log.refresh(), progress)
+        let checker = try Checker(repository, options, try repository.log.refresh(), progress)
         try checker.checkLog()
         let listed = try checker.checkListing()
         try checker.checkObjects(listed)

@@ -30,24 +30,26 @@ package struct DirectoryHeadMemory: HeadMemory {
         let file = path + "/" + name(vault, location)
         let bytes: [UInt8]
         do throws(Failure) {
-            bytes = try Descriptor.open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).readSome(limit: 1 << 16)
+            bytes = try Descriptor.open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).readSome(limit: 1 << 20)
         } catch  where error.code == .notFound { return nil }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-        guard lines.count == 5, lines[0] == Self.title, lines[1] == vault.hex, let number = UInt64(lines[2]),
-            let hash = Digest(hex: String(lines[3])), lines[4].isEmpty
+        let accepted = lines.dropFirst(4).dropLast().map { Digest(hex: String($0)) }
+        guard lines.count >= 5, lines[0] == Self.title, lines[1] == vault.hex, let number = UInt64(lines[2]),
+            let hash = Digest(hex: String(lines[3])), !accepted.contains(nil), lines.last?.isEmpty == true
         else {
             throw Failure(
                 .damaged, "\(file), the last head seen of the vault in \(location), cannot be read",
                 advice: "The vault was not touched. Remove that file to have the vault's log taken as it is now.")
         }
-        return LogHead(number: number, hash: hash)
+        return LogHead(number: number, hash: hash, accepted: Set(accepted.compactMap { $0 }))
     }
 
     // MARK: - Writing
 
     package func remember(_ head: LogHead, of vault: VaultID, at location: String) throws(Failure) {
         if let known = try? lastSeen(vault, at: location), known == head { return }
-        let lines = [Self.title, vault.hex, String(head.number), head.hash.hex, ""]
+        let accepted = head.accepted.sorted().map(\.hex)
+        let lines = [Self.title, vault.hex, String(head.number), head.hash.hex] + accepted + [""]
         let directory = try Directory(at: path)
         let name = Array(name(vault, location).utf8)
         let number = Self.sequence.wrappingAdd(1, ordering: .relaxed).newValue

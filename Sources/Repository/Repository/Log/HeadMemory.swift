@@ -11,9 +11,17 @@ package protocol HeadMemory: Sendable {
 package struct LogHead: Sendable, Hashable {
     package var number: UInt64
     package var hash: Digest
-    package init(number: UInt64, hash: Digest) {
+    /// The heads that the root had accepted in that log: none of them excuses another roll-back.
+    package var accepted: Set<Digest>
+
+    package init(number: UInt64, hash: Digest, accepted: Set<Digest> = []) {
         self.number = number
         self.hash = hash
+        self.accepted = accepted
+    }
+
+    package init(of state: LogState) {
+        self.init(number: state.head, hash: state.headHash, accepted: Set(state.acceptedHeads.values))
     }
 }
 

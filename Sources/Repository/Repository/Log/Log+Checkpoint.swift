@@ -24,7 +24,7 @@ extension Log {
     /// comes after, or was asleep meanwhile, goes on from that checkpoint.
     func settleByCheckpoint() {
         let held = monitor.access { $0 }
-        guard let genesis = try? Self.genesis(of: store, expecting: held.state.repository),
+        guard let genesis = try? Self.genesis(of: store, expecting: held.state.repository, mirrors: mirrors),
             let further = try? followCheckpoint(genesis, hint: held.state.head),
             further.state.undecided.isEmpty, further.state.head >= held.state.head, further.base <= held.state.head,
             further.hashes[Int(held.state.head - further.base)] == held.state.headHash
@@ -76,7 +76,7 @@ extension Log {
 
     /// An authentic record, or nil where the stored bytes are none.
     private func record(_ number: UInt64, _ state: LogState) throws(Failure) -> Record? {
-        let object = try store.get(try Record.key(number), atMost: Record.largestObject)
+        let object = try store.recordObject(number)
         guard let bytes = Record.Halves(object).either else { return nil }
         return try? Record(
             bytes, repository: state.repository, vault: state.vault, number: number, site: state.site,
@@ -109,7 +109,7 @@ extension Log {
     /// What the record after `number` may rightly name it by: its hash, or, where it counts as no record, that of the
     /// bytes.
     private func names(at number: UInt64) throws(Failure) -> [Digest] {
-        let object = try store.get(try Record.key(number), atMost: Record.largestObject)
+        let object = try store.recordObject(number)
         return (Record.Halves(object).either.map { [Record.hash(ofRecord: $0)] } ?? []) + [
             Record.hash(ofUnverified: object)
         ]
@@ -119,7 +119,7 @@ extension Log {
     /// The state stays as it is: sets by which early records were judged may rightly be collected.
     package func readWhole() throws(Failure) {
         guard monitor.access({ $0.base }) > 0 else { return }
-        var contents = try Self.genesis(of: store, expecting: state.repository)
+        var contents = try Self.genesis(of: store, expecting: state.repository, mirrors: mirrors)
         try readForward(&contents)
         monitor.access { held in
             let place = Int(held.state.head)
@@ -154,5 +154,18 @@ extension Repository {
             }
         } catch let failure as Failure where failure.code == .exists || failure.code == .refused { return false }
         return true
+    }
+
+    /// The same after work that is done and stands, and that it must not make fail.
+    /// - Returns: why none could be written, for a warning.
+    package func writeCheckpointAfterWork(every interval: UInt64 = Log.checkpointInterval) -> Failure? {
+        do {
+            try writeCheckpointIfDue(every: interval)
+            return nil
+        } catch {
+            return Failure(
+                .failed, "no checkpoint of the log in \(store.location) could be written",
+                advice: "Nothing is lost: opening it takes longer until the next one.", cause: error)
+        }
     }
 }

@@ -29,7 +29,7 @@ package final class Log: Sendable {
     package let pages: any PageSource
     private let heads: any HeadMemory
     /// Stores of other vaults, which may mirror this log.
-    private let mirrors: [any ObjectStore]
+    let mirrors: [any ObjectStore]
     private let surroundings: Surroundings
     let monitor: Monitor<Contents>
 
@@ -46,6 +46,8 @@ package final class Log: Sendable {
         var borrowedEarlier: [UInt64: String] = [:]
         /// A later record is there, and this one is not.
         var gap: UInt64?
+        /// The record by which the state is blocked, while it is.
+        var blockedAt: UInt64?
     }
 
     /// - Throws: `.notFound` when there is no repository; `.refused` when it is not `expected`, requires unknown
@@ -59,36 +61,12 @@ package final class Log: Sendable {
         self.heads = heads
         self.mirrors = mirrors
         self.surroundings = surroundings
-        let genesis = try Self.genesis(of: store, expecting: expected)
+        let genesis = try Self.genesis(of: store, expecting: expected, mirrors: mirrors)
         monitor = Monitor(genesis)
         if let further = startAtCheckpoint(genesis) { monitor.access { $0 = further } }
         try refresh()
         try lookBeyondHead()
         try compareWithLastSeen()
-    }
-
-    /// Record 0, and the state after it.
-    static func genesis(of store: any ObjectStore, expecting expected: RepositoryID?) throws(Failure) -> Contents {
-        let halves = try Self.halves(store, 0)
-        guard let halves else {
-            throw Failure(
-                .notFound, "there is no repository in \(store.location)",
-                advice: "Check the path, or make one with `breakwater repository init`.")
-        }
-        guard let bytes = halves.either else {
-            throw Failure(.damaged, "the genesis of the repository in \(store.location) is damaged in both halves")
-        }
-        let identity = try Record.identity(bytes)
-        if let expected, identity.repository != expected {
-            throw Failure(
-                .refused, "\(store.location) holds repository \(identity.repository), not \(expected)",
-                advice: "Nothing was written.")
-        }
-        let genesis = try Record(
-            bytes, repository: identity.repository, vault: nil, number: 0, site: nil, root: nil)
-        var contents = Contents(state: try LogState(genesis: genesis), hashes: [genesis.hash])
-        if halves.isHurt { contents.findings.append(Finding(number: 0, kind: .halfDamaged)) }
-        return contents
     }
 
     package var state: LogState { monitor.access { $0.state } }
@@ -107,9 +85,9 @@ package final class Log: Sendable {
         }
     }
 
-    private static func halves(_ store: any ObjectStore, _ number: UInt64) throws(Failure) -> Record.Halves? {
+    static func halves(_ store: any ObjectStore, _ number: UInt64) throws(Failure) -> Record.Halves? {
         do throws(Failure) {
-            return Record.Halves(try store.get(try Record.key(number), atMost: Record.largestObject))
+            return Record.Halves(try store.recordObject(number))
         } catch  where error.code == .notFound { return nil }
     }
 
@@ -122,7 +100,7 @@ package final class Log: Sendable {
             let next = monitor.access { $0.state.head + 1 }
             let object: [UInt8]
             do throws(Failure) {
-                object = try store.get(try Record.key(next), atMost: Record.largestObject)
+                object = try store.recordObject(next)
             } catch  where error.code == .notFound {
                 if !state.undecided.isEmpty { settleByCheckpoint() }
                 return state
@@ -139,8 +117,7 @@ package final class Log: Sendable {
         while true {
             let next = contents.state.head + 1
             do throws(Failure) {
-                try take(
-                    try store.get(try Record.key(next), atMost: Record.largestObject), number: next, into: &contents)
+                try take(try store.recordObject(next), number: next, into: &contents)
             } catch {
                 guard error.code == .notFound else { throw error }
                 return
@@ -157,6 +134,8 @@ package final class Log: Sendable {
             contents.findings.append(Finding(number: number, kind: kind))
             guard let (lent, lender) = lend(number, contents.state) else {
                 guard let object else { return contents.gap = number }
+                contents.gap = nil
+                if contents.state.blockedBy == nil { contents.blockedAt = number }
                 contents.state.block(number: number, object: object)
                 contents.hashes.append(contents.state.headHash)
                 return
@@ -178,7 +157,7 @@ package final class Log: Sendable {
         if case .void(let reason) = verdict { contents.findings.append(Finding(number: number, kind: .void(reason))) }
     }
 
-    private static func record(_ bytes: [UInt8], _ number: UInt64, _ state: LogState) -> Record? {
+    static func record(_ bytes: [UInt8], _ number: UInt64, _ state: LogState) -> Record? {
         try? Record(
             bytes, repository: state.repository, vault: state.vault, number: number, site: state.site,
             root: state.charter.root)
@@ -186,13 +165,12 @@ package final class Log: Sendable {
 
     // MARK: - Lost records
 
-    /// A record out of another vault's mirror of this log. It must be authentic, follow the head, and be what the
-    /// next record here names, if that one can be read: junk that was voided here is not replaced behind the void.
+    /// A record out of another vault's mirror of this log, or out of a copy of this vault. It must be authentic, follow
+    /// the head, and be what the next record here names, if that one can be read: junk that was voided here is not
+    /// replaced behind the void.
     private func lend(_ number: UInt64, _ state: LogState) -> (record: Record, from: String)? {
-        for mirror in mirrors {
-            guard let key = try? Record.key(number, folder: "origins/\(state.vault)/log"),
-                let object = try? mirror.get(key, atMost: Record.largestObject)
-            else { continue }
+        for (mirror, folder) in mirrors.flatMap({ [($0, "origins/\(state.vault)/log"), ($0, "log")] }) {
+            guard let object = try? mirror.recordObject(number, folder: folder) else { continue }
             let records = Record.Halves(object).different.compactMap { Self.record($0, number, state) }
             guard let record = records.first(where: { $0.previous == state.headHash }) else { continue }
             let following = ((try? Self.halves(store, number + 1)) ?? nil)?.different ?? []
@@ -209,7 +187,7 @@ package final class Log: Sendable {
             let next = monitor.access { $0.state.head + 1 }
             guard let after = try? Record.key(next - 1),
                 let listed = try? store.list(prefix: "log/", after: after, limit: 10),
-                listed.contains(where: { UInt64($0.key.text.dropFirst(4)) ?? 0 > next }),
+                listed.contains(where: { Record.number(of: $0.key) ?? 0 > next }),
                 try refresh().head + 1 == next
             else { return }
             try monitor.access { contents throws(Failure) in
@@ -219,29 +197,32 @@ package final class Log: Sendable {
         }
     }
 
-    /// A log behind the head that was seen here before was rolled back: it is refused until the root accepts it.
+    /// A log behind the head that was seen here before was rolled back: it is refused until the root accepts a head of
+    /// it. Each acceptance serves everybody once: whoever has seen it knows the log from there on.
     private func compareWithLastSeen() throws(Failure) {
         let state = state
         if let seen = try heads.lastSeen(state.vault, at: store.location) {
-            guard try goesBack(to: seen) || !state.acceptedHeads.isEmpty || isInterrupted else {
+            guard try goesOn(from: seen) || isInterrupted else {
                 throw Failure(
                     .refused,
                     "the log in \(store.location) was rolled back: record \(seen.number) was seen here before and is gone or another",
                     advice:
-                        "Nothing was written. The other vault may hold what is missing; the head that was seen is kept in the state directory."
+                        "Nothing was written. The other vault may hold what is missing. If this log is to be taken as "
+                        + "it is now, the repository's owner says so with `breakwater repository accept-head`."
                 )
             }
         }
         try rememberHead(state)
     }
 
-    /// Records are lost here that neither half nor mirror gives: what came after them is not known.
-    package var isInterrupted: Bool { monitor.access { $0.gap != nil || $0.state.blockedBy != nil } }
+    /// Whether whoever saw that head may take this log for its continuation.
+    package func goesOn(from seen: LogHead) throws(Failure) -> Bool {
+        try goesBack(to: seen) || !seen.accepted.isSuperset(of: state.acceptedHeads.values)
+    }
 
     private func rememberHead(_ state: LogState) throws(Failure) {
         guard !isInterrupted else { return }
-        try heads.remember(
-            LogHead(number: state.head, hash: state.headHash), of: state.vault, at: store.location)
+        try heads.remember(LogHead(of: state), of: state.vault, at: store.location)
     }
 
     // MARK: - Appending
@@ -276,16 +257,15 @@ package final class Log: Sendable {
     private func next(
         _ state: LogState, _ author: Record.Author, _ key: SigningKey, _ body: RecordBody
     ) throws(Failure) -> Record {
-        if state.blockedBy != nil {
-            guard case .void = body else {
+        if let cut = interruption {
+            guard cut.isJunk, case .void = body else {
                 throw Failure(
-                    .damaged, "record \(state.head) of the log in \(store.location) does not verify",
-                    advice:
-                        "Everything committed before it can be restored. The site must void it before anything is appended."
-                )
+                    .damaged,
+                    "record \(cut.number) of the log in \(store.location) \(cut.isJunk ? "is no record" : "is lost"): nothing can be appended after it",
+                    advice: "Everything committed before it can be restored. \(whatToDo(cut))")
             }
         }
-        if let lost = monitor.access({ $0.gap ?? $0.borrowed.keys.min() }) {
+        if let lost = monitor.access({ $0.borrowed.keys.min() }) {
             throw Failure(
                 .damaged, "record \(lost) of the log in \(store.location) is lost or damaged in both halves",
                 advice: "Restores work. Nothing is appended until it is put back from the other vault's mirror.")

@@ -426,6 +426,8 @@ extension LogState {
             claims = [:]
         case .acceptHead(let vault, let number, let hash):
             guard vault == self.vault else { throw RuleBroken("a head of another vault") }
+            // It vouches for the log up to itself, and for nothing that is appended later.
+            guard number == head, hash == headHash else { throw RuleBroken("it accepts another head than this one") }
             acceptedHeads[number] = hash
         }
     }

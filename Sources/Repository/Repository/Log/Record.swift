@@ -26,12 +26,13 @@ package struct Record: Sendable, Equatable {
     /// The longest canonical form, so that an object of two halves stays within 2 MiB and a bit.
     package static let largest = 1 << 20
     private static let magic = Array("BWLR".utf8)
+    private static let opening = magic + [1]
     private static let label = "breakwater record v1"
 
     /// What the next record names as `previous`.
     package var hash: Digest { Self.hash(ofRecord: bytes) }
 
-    static func hash(ofRecord bytes: [UInt8]) -> Digest {
+    package static func hash(ofRecord bytes: [UInt8]) -> Digest {
         SHA256.hash(Array("breakwater record hash v1".utf8) + [0] + bytes)
     }
 
@@ -119,6 +120,17 @@ package struct Record: Sendable, Equatable {
         return (RepositoryID(digest: try decoder.digest()), try decoder.identifier())
     }
 
+    /// The certified author that a record names, whose signature is not looked at; nil for a site's.
+    static func certifiedAuthor(_ bytes: [UInt8]) -> AuthorID? {
+        var decoder = CanonicalDecoder(bytes, "a log record")
+        guard (try? decoder.raw(magic.count + 1)) == opening, (try? decoder.digest()) != nil,
+            let _: VaultID = try? decoder.identifier(), (try? decoder.number()) != nil,
+            (try? decoder.digest()) != nil, (try? decoder.number()) != nil, (try? decoder.byte()) == 1,
+            let statement = try? Statement(from: &decoder), case .certificate(let certificate) = statement.content
+        else { return nil }
+        return certificate.author
+    }
+
     private static func key(
         of author: Author, body: RecordBody, repository: RepositoryID, site: VerifyingKey?, root: VerifyingKey?
     ) throws(Failure) -> VerifyingKey {
@@ -152,6 +164,13 @@ package struct Record: Sendable, Equatable {
         return key
     }
 
+    /// The number of the record that a proper key of the log names.
+    static func number(of key: StoreKey) -> UInt64? {
+        guard key.text.hasPrefix("log/"), let number = UInt64(key.text.dropFirst(4)), (try? Self.key(number)) == key
+        else { return nil }
+        return number
+    }
+
     package static let largestObject = UInt64(2 * (largest + Digest.byteCount))
 
     /// The stored form: the canonical bytes twice, each followed by its checksum.
@@ -160,30 +179,52 @@ package struct Record: Sendable, Equatable {
         return half + half
     }
 
-    /// The canonical bytes out of a stored object, from whichever half is whole.
+    /// The canonical bytes out of a stored object, from whichever half is whole. Where bytes were lost or added, the
+    /// first half is looked for from the front, the second from the back.
     package struct Halves: Sendable {
         package let first: [UInt8]?
         package let second: [UInt8]?
+        /// The object is not as it was written.
+        package let isHurt: Bool
         package var either: [UInt8]? { first ?? second }
         /// Each half that is whole.
         package var both: [[UInt8]] { [first, second].compactMap { $0 } }
         /// Each whole half once: what may be the record.
         package var different: [[UInt8]] { first == second ? [first].compactMap { $0 } : both }
-        /// One of the two is not as it was written.
-        package var isHurt: Bool { first == nil || second == nil || first != second }
 
         package init(_ object: [UInt8]) {
-            let half = object.count / 2
-            guard object.count.isMultiple(of: 2), half > Digest.byteCount else {
-                first = nil
-                second = nil
-                return
+            let middle = object.count / 2
+            var (first, second) = (Self.whole(object[..<middle]), Self.whole(object[middle...]))
+            if first == nil, second == nil {
+                let openings = Self.openings(in: object)
+                // The second half may have been cut down to less than its opening, or have lost some of that.
+                let ends =
+                    openings.prefix(Self.tries) + (max(0, object.count - Record.opening.count)...object.count)
+                    + (max(0, middle - Self.tries)...min(object.count, middle + Self.tries))
+                for end in ends where first == nil { first = Self.whole(object[..<end]) }
+                for start in openings.suffix(Self.tries).reversed() where second == nil {
+                    second = Self.whole(object[start...])
+                }
             }
-            first = Self.whole(object[0..<half])
-            second = Self.whole(object[half...])
+            self.first = first
+            self.second = second
+            isHurt = first == nil || first != second || first.map { 2 * ($0.count + Digest.byteCount) } != object.count
+        }
+
+        /// Each try hashes up to 2 MiB, and whoever puts junk can put as many openings in it as he likes.
+        private static let tries = 8
+
+        /// Where a record may begin, besides the front.
+        private static func openings(in object: [UInt8]) -> [Int] {
+            let opening = Record.opening
+            guard object.count > opening.count else { return [] }
+            return (1...object.count - opening.count).filter { place in
+                object[place] == opening[0] && object[place..<place + opening.count].elementsEqual(opening)
+            }
         }
 
         private static func whole(_ half: ArraySlice<UInt8>) -> [UInt8]? {
+            guard half.count > Digest.byteCount else { return nil }
             let canonical = Array(half.dropLast(Digest.byteCount))
             return Digest(half.suffix(Digest.byteCount)) == Record.checksum(canonical) ? canonical : nil
         }

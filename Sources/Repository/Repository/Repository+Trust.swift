@@ -1,0 +1,35 @@
+internal import ObjectStore
+internal import Platform
+internal import Sealing
+
+extension Repository {
+    /// Sessions whose author was revoked: their packs are read, and never leaned on again. Of a copied commit, which
+    /// its site signed, the author is the one who signed the commit at the origin.
+    ///
+    /// An author who cannot be made out is not trusted: content is stored again, and nothing is lost by it.
+    func distrustedSessions(_ state: LogState) -> Set<SessionID> {
+        guard !state.revoked.isEmpty else { return [] }
+        var sessions = state.distrustedSessions
+        for snapshot in state.snapshots.values {
+            guard case .copied(let vault, let number, let hash) = snapshot.origin else { continue }
+            if author(of: snapshot, vault, number, hash).map(state.revoked.contains) ?? true {
+                sessions.insert(snapshot.clear.session)
+            }
+        }
+        return sessions
+    }
+
+    /// The origin's record is known by its hash, which the copied commit carries. Where it is itself a copy, or its
+    /// mirror is damaged, the manifest says who signed it.
+    private func author(
+        of snapshot: LogState.Committed, _ vault: VaultID, _ number: UInt64, _ hash: Digest
+    ) -> AuthorID? {
+        let object = try? store.recordObject(number, folder: "origins/\(vault)/log")
+        for bytes in object.map({ Record.Halves($0).different }) ?? [] where Record.hash(ofRecord: bytes) == hash {
+            // The hash vouches for it; the origin's site key is not known here.
+            if let author = Record.certifiedAuthor(bytes) { return author }
+        }
+        let bytes = try? self.object(.manifest, snapshot.manifest.name.digest)
+        return bytes.flatMap { try? Manifest($0, root: log.state.charter.root, repository: id) }?.author
+    }
+}

@@ -1,0 +1,91 @@
+import ObjectStore
+import Platform
+import Repository
+import Sealing
+import Support
+import Testing
+
+/// A genesis lost in both halves is named, and read from another vault that has it.
+struct GenesisTests {
+    private let genesis = "log/0000000000000000"
+
+    /// Another vault's store, with what a copier mirrors of this one.
+    private func mirror(of store: StrictStore, vault: VaultID) throws -> StrictStore {
+        let mirror = StrictStore("second")
+        for key in store.keys where key.hasPrefix("log/") {
+            let bytes = try store.get(try #require(StoreKey(key)), atMost: 1 << 30)
+            try mirror.put(try #require(StoreKey("origins/\(vault)/\(key)")), bytes, use: .log)
+        }
+        return mirror
+    }
+
+    private func lose(_ isGone: Bool, in store: StrictStore) {
+        if isGone { store.lose(genesis) } else { store.alter(genesis) { $0 = Array($0.prefix(90)) } }
+    }
+
+    @Test(arguments: [true, false]) func aLostGenesisIsNamed(isGone: Bool) throws {
+        let damage = try DamageEstate(seed: 80)
+        lose(isGone, in: damage.store)
+        let failure = #expect(throws: Failure.self) { try damage.open(damage.store) }
+        #expect(failure?.code == .damaged && failure?.what.contains(genesis) == true)
+        let report = try #require(try CheckReport(ofLostGenesisIn: damage.store, isAlone: true))
+        #expect(report.findings.map(\.object) == [genesis])
+        #expect(report.findings[0].damage == (isGone ? .missing : .unreadable))
+        #expect(report.snapshotsTouched == damage.snapshots.sorted())
+    }
+
+    @Test func whereThereIsNoneNothingIsLost() throws {
+        #expect(try CheckReport(ofLostGenesisIn: StrictStore(), isAlone: true) == nil)
+        #expect(try CheckReport(ofLostGenesisIn: try DamageEstate(seed: 81).store, isAlone: true) == nil)
+        let failure = #expect(throws: Failure.self) {
+            try Repository.open(StrictStore(), .keyless, heads: NoHeadMemory(), surroundings: .seeded(1))
+        }
+        #expect(failure?.code == .notFound)
+    }
+
+    @Test(arguments: [true, false]) func itIsReadFromTheMirror(isGone: Bool) throws {
+        let damage = try DamageEstate(seed: 82)
+        let mirror = try mirror(of: damage.store, vault: try damage.open(damage.store).vault)
+        lose(isGone, in: damage.store)
+        for access in [.passphrase(damage.estate.passphrase), .keyless] as [Repository.Access] {
+            let repository = try Repository.open(
+                damage.store, access, heads: NoHeadMemory(), surroundings: .seeded(1), mirrors: [mirror])
+            #expect(repository.log.borrowed == [0: "second"])
+            let report = try Checker.check(repository)
+            #expect(report.findings.map(\.object) == [genesis])
+            #expect(report.findings.map(\.recovery) == [.otherVault("second")])
+        }
+        let repository = try Repository.open(
+            damage.store, .passphrase(damage.estate.passphrase), heads: NoHeadMemory(), surroundings: .seeded(1),
+            mirrors: [mirror])
+        #expect(try damage.outcomes(repository).values.filter { $0 == .right }.count == 2)
+    }
+
+    @Test func itIsReadFromACopyOfTheDirectory() throws {
+        let damage = try DamageEstate(seed: 83)
+        let twin = try damage.open(damage.store.copy())
+        lose(true, in: damage.store)
+        let repository = try damage.open(damage.store, also: [twin])
+        #expect(try damage.outcomes(repository).values.filter { $0 == .right }.count == 2)
+    }
+
+    /// Whoever owns the other vault can sign a genesis with the true charter and a site key of his own.
+    @Test func aForgedGenesisIsNotTaken() throws {
+        let damage = try DamageEstate(seed: 84)
+        let vault = try damage.open(damage.store).vault
+        let own = try SigningKey(random: .seeded(9))
+        let bundle = damage.estate.bundle
+        let forged = try Record(
+            repository: bundle.repository, vault: vault, number: 0, previous: .zero, checkpoint: 0, author: .site,
+            body: .genesis(charter: bundle.charter, site: own.verifying), key: own)
+        let mirror = StrictStore("second")
+        try mirror.put(
+            try Record.key(0, folder: "origins/\(vault)/log"), Record.object(forged.bytes), use: .log)
+        lose(true, in: damage.store)
+        #expect(throws: Failure(.damaged, "")) {
+            try Repository.open(
+                damage.store, .passphrase(damage.estate.passphrase), heads: NoHeadMemory(), surroundings: .seeded(1),
+                mirrors: [mirror])
+        }
+    }
+}
