@@ -20,6 +20,6 @@ struct RepositoryCommand: ParsableCommand {
         abstract: "Work on a vault directly, with no coordinator.",
         subcommands: [
             InitCommand.self, BackupCommand.self, SnapshotsCommand.self, ListCommand.self, RestoreCommand.self,
-            CheckCommand.self, CopyCommand.self,
+            CheckCommand.self, CopyCommand.self, VoidCommand.self, AcceptHeadCommand.self,
         ])
 }

@@ -63,9 +63,10 @@ struct Workbench: Sendable {
 
     /// Opens a repository, and those in other vaults from which what is damaged is taken.
     func open(
-        _ vault: String, _ access: DirectoryStore.Access, passphrase: [UInt8], also others: [String] = []
+        _ vault: String, _ access: DirectoryStore.Access, passphrase: [UInt8], also others: [String] = [],
+        heads chosen: (any HeadMemory)? = nil
     ) throws(Failure) -> Repository {
-        let heads = heads()
+        let heads = chosen ?? heads()
         let store = try store(at: vault, access)
         var alternates: [Repository] = []
         var late: [DirectoryStore] = []

@@ -61,6 +61,7 @@ struct BackupCommand: EngineCommand {
         } catch {
             throw giveUp(session, error)
         }
+        if let problem = repository.writeCheckpointAfterWork() { bench.console.warn("\(problem)") }
         // Without it the next backup takes longer, and that is all.
         do throws(Failure) { try memory?.save() } catch { bench.console.warn("\(error)") }
         return try conclude(bench, snapshot, run, since: start)

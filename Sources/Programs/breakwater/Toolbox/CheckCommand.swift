@@ -25,7 +25,15 @@ struct CheckCommand: EngineCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let start = bench.surroundings.uptime()
-        let repository = try open(bench)
+        let repository: Repository
+        do {
+            repository = try open(bench)
+        } catch let failure as Failure where failure.code == .damaged {
+            let store = try bench.store(at: vault.path, .reading)
+            guard let report = try CheckReport(ofLostGenesisIn: store, isAlone: also.isEmpty) else { throw failure }
+            try print(report, nil, bench, since: start)
+            throw Self.damage(report)
+        }
         var options = Checker.Options()
         options.readData = readData
         options.workers = max(2, bench.processors)
@@ -35,8 +43,12 @@ struct CheckCommand: EngineCommand {
         }
         try print(report, repository, bench, since: start)
         guard !report.isClean else { return 0 }
+        throw Self.damage(report)
+    }
+
+    private static func damage(_ report: CheckReport) -> Failure {
         let (objects, snapshots) = (report.findings.count, report.snapshotsTouched.count)
-        throw Failure(
+        return Failure(
             .damaged,
             "\(Words.count(UInt64(objects), "object is", "objects are")) damaged, touching "
                 + Words.count(UInt64(snapshots), "snapshot", "snapshots"),
@@ -60,7 +72,8 @@ struct CheckCommand: EngineCommand {
 
     // MARK: - Printing
 
-    private func print(_ report: CheckReport, _ repository: Repository, _ bench: Workbench, since start: UInt64) throws
+    /// - Parameter repository: nil when it does not open.
+    private func print(_ report: CheckReport, _ repository: Repository?, _ bench: Workbench, since start: UInt64) throws
     {
         let console = bench.console
         let names = names(of: report.snapshotsTouched, repository)
@@ -96,11 +109,13 @@ struct CheckCommand: EngineCommand {
     }
 
     /// Short ids, with the names of those that can be opened.
-    private func names(of ids: [Digest], _ repository: Repository) -> [Digest: String] {
+    private func names(of ids: [Digest], _ repository: Repository?) -> [Digest: String] {
         var names: [Digest: String] = [:]
         for id in ids {
             var text = String(id.hex.prefix(12))
-            if let committed = repository.log.state.snapshots[id], let opened = try? repository.snapshot(committed) {
+            if let repository, let committed = repository.log.state.snapshots[id],
+                let opened = try? repository.snapshot(committed)
+            {
                 text += " (\(Words.visible(opened.name)))"
             }
             names[id] = text

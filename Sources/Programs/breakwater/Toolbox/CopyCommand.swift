@@ -26,7 +26,8 @@ struct CopyCommand: EngineCommand {
     func perform(_ bench: Workbench) throws -> Int32 {
         let start = bench.surroundings.uptime()
         let origin = try bench.store(at: source, .reading)
-        guard try origin.length(of: try Record.key(0)) != nil else {
+        // One that lost its genesis is opened by the mirror at the destination, or said to be damaged.
+        guard try origin.length(of: try Record.key(0)) != nil || Log.lostGenesis(of: origin) != nil else {
             throw Failure(
                 .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
         }
@@ -61,6 +62,10 @@ struct CopyCommand: EngineCommand {
 
     private func print(_ report: CopyReport, to location: String, _ bench: Workbench, since start: UInt64) throws {
         let console = bench.console
+        if !report.recordsLost.isEmpty {
+            let numbers = report.recordsLost.map(String.init).joined(separator: ", ")
+            console.warn("log records \(numbers) are lost at the origin, and were read from the mirror in \(location)")
+        }
         for failure in report.damagedSegments { console.warn("\(failure.what); nothing is lost by it") }
         for damaged in report.damaged {
             console.warn("snapshot \(damaged.snapshot.hex.prefix(12)) was not copied: \(damaged.problem.what)")

@@ -35,6 +35,7 @@ struct ListCommand: EngineCommand {
         let path = try path.map { text throws(Failure) in try RawArguments.path(text) }
         let repository = try bench.open(vault.path, .reading, passphrase: secret, also: also)
         let found = try repository.findSnapshot(snapshot)
+        if let cut = repository.log.shortfall { bench.console.warn("\(cut)") }
         let hasTree = found.part.streams.contains { $0.kind == .tree }
         if path == nil, stream == nil { try listDisks(of: found, bench.console) }
         guard hasTree || path != nil || stream != nil else { return 0 }

@@ -55,6 +55,7 @@ struct RestoreCommand: EngineCommand {
         options.workers = max(2, bench.processors)
         let repository = try bench.open(vault.path, .reading, passphrase: secret, also: also)
         let found = try repository.findSnapshot(snapshot)
+        if let cut = repository.log.shortfall { bench.console.warn("\(cut)") }
         // What the snapshot lacks is said before anything is written.
         let tree = target == nil ? nil : try found.tree(label: disk == nil ? stream : nil)
         let image = disk == nil ? nil : try found.disk(label: target == nil ? stream : nil)

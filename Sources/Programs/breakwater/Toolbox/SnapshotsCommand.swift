@@ -12,12 +12,15 @@ struct SnapshotsCommand: EngineCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
 
+    @Option(name: .long, help: ArgumentHelp("Another vault to take from what is damaged.", valueName: "dir"))
+    var also: [String] = []
+
     @Option(name: .long, help: "Only those of this name.")
     var name: String?
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let console = bench.console
-        let repository = try bench.open(vault.path, .reading, passphrase: try passphrase.read(console))
+        let repository = try bench.open(vault.path, .reading, passphrase: try passphrase.read(console), also: also)
         let (all, damaged) = try repository.snapshots()
         let snapshots = all.filter { name == nil || $0.name == name }
         var table = Table([
@@ -37,11 +40,16 @@ struct SnapshotsCommand: EngineCommand {
         } else {
             for line in table.lines { try console.say(line) }
         }
-        guard !damaged.isEmpty else { return 0 }
+        let cut = repository.log.shortfall
+        guard !damaged.isEmpty else {
+            if let cut { throw cut }
+            return 0
+        }
         throw Failure(
             .partial,
             "\(damaged.count) more cannot be opened: "
-                + damaged.map { "\($0.id.hex.prefix(12)) (\($0.problem.what))" }.joined(separator: "; "),
+                + damaged.map { "\($0.id.hex.prefix(12)) (\($0.problem.what))" }.joined(separator: "; ")
+                + (cut.map { "; besides, \($0.what)" } ?? ""),
             advice: "The others are safe. `breakwater repository check` names what is damaged; "
                 + "--also lets a restore take it from another vault.")
     }

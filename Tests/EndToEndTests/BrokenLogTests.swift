@@ -1,0 +1,186 @@
+import Foundation
+import Glibc
+import ObjectStore
+import Platform
+import Repository
+import Sealing
+import Support
+import Testing
+
+/// A log that lost a record, its genesis, or its end: said, read on from the other vault, given up or accepted.
+@Suite struct BrokenLogTests {
+    /// Two backups: records 1 and 2 are the first, 3 and 4 the second.
+    private func made() throws -> (Toolbox, ids: [String]) {
+        let toolbox = try Toolbox()
+        try toolbox.write("one", "source/one")
+        try toolbox.repository("init")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        try toolbox.write("two", "source/two")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let ids = try ids(toolbox)
+        try #require(ids.count == 2)
+        return (toolbox, ids)
+    }
+
+    private func ids(
+        _ toolbox: Toolbox, _ more: [String] = [], vault: String = "vault", exits code: Int32 = 0
+    ) throws -> [String] {
+        try toolbox.repository("snapshots", more, vault: vault, exits: code).objects.compactMap { $0["id"] as? String }
+    }
+
+    private func record(_ number: Int) -> String { "log/" + String(format: "%016d", number) }
+
+    private func replace(_ toolbox: Toolbox, _ object: String, with text: String?) throws {
+        let path = toolbox("vault") + "/" + object
+        try? FileManager.default.removeItem(atPath: path)
+        if let text { try toolbox.write(text, "vault/" + object) }
+    }
+
+    private func copy(_ toolbox: Toolbox, exits code: Int32) throws -> Toolbox.Run {
+        let run = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox("copy")])
+        #expect(run.exit == .code(code), "\(run.errors)")
+        return run
+    }
+
+    // MARK: - A record
+
+    @Test(arguments: [nil, "junk"] as [String?]) func aLostRecordIsSaidByEverybody(junk: String?) throws {
+        let (toolbox, ids) = try made()
+        try replace(toolbox, record(3), with: junk)
+        let listed = try toolbox.repository("snapshots", exits: 5)
+        #expect(try listed.objects.compactMap { $0["id"] as? String } == [ids[0]])
+        let error = try #require(try listed.events("error").first)
+        #expect((error["what"] as? String)?.contains("record 3 ") == true)
+        for word in ["check", "--also", "repository void"] {
+            #expect((error["advice"] as? String)?.contains(word) == true, "\(word)")
+        }
+        let copied = try copy(toolbox, exits: 5)
+        #expect(try copied.result["copied"] as? [String] == [ids[0]])
+        #expect(copied.errors.contains("record 3 "))
+        let check = try toolbox.repository("check", exits: 6)
+        #expect(try check.result["snapshotsTouched"] as? [String] == [ids[1]])
+        #expect(try check.events("damaged").contains { $0["object"] as? String == record(3) })
+        let list = try toolbox.repository("list", [ids[0]])
+        #expect(list.errors.contains("record 3 "))
+        let restore = try toolbox.repository("restore", [ids[0], "--target", toolbox("target")])
+        #expect(restore.errors.contains("record 3 "))
+        #expect(try toolbox.repository("list", [ids[1]], exits: 6).errors.contains("record 3 "))
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("other")], exits: 6)
+        let backup = try toolbox.repository("backup", ["--name", "desk", toolbox("source")], exits: 6)
+        #expect(backup.errors.contains("repository void") && backup.errors.contains(" 3"))
+    }
+
+    @Test func aLostRecordIsReadFromTheOtherVault() throws {
+        let (toolbox, ids) = try made()
+        _ = try copy(toolbox, exits: 0)
+        try replace(toolbox, record(3), with: nil)
+        let also = ["--also", toolbox("copy")]
+        #expect(try self.ids(toolbox, also) == ids)
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")] + also)
+        #expect(try toolbox.differences("source", "target") == [])
+        let check = try toolbox.repository("check", also, exits: 6)
+        #expect(try check.events("damaged").map { $0["object"] as? String } == [record(3)])
+        #expect((try check.events("damaged").first?["recovery"] as? String)?.hasSuffix("/copy has it whole") == true)
+        // The copier reads it from its own mirror, and goes on.
+        #expect(try copy(toolbox, exits: 0).errors.contains("log records 3 are lost"))
+    }
+
+    @Test func aRecordCutShortByAByteHidesNothing() throws {
+        let (toolbox, ids) = try made()
+        for object in toolbox.objects("log") {
+            let path = toolbox("vault") + "/" + object
+            chmod(path, 0o600)
+            #expect(truncate(path, off_t(try toolbox.bytes(of: "vault/" + object).count - 1)) == 0)
+        }
+        #expect(try self.ids(toolbox) == ids)
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        #expect(try toolbox.repository("check", exits: 6).events("damaged").count == 5)
+    }
+
+    @Test func junkIsVoidedAndBackupsGoOn() throws {
+        let (toolbox, ids) = try made()
+        try toolbox.repository("void", ["4"], exits: 3)
+        try toolbox.repository("void", ["5"], exits: 3)
+        try replace(toolbox, record(5), with: "junk")
+        let backup = try toolbox.repository("backup", ["--name", "desk", toolbox("source")], exits: 6)
+        #expect(backup.errors.contains("repository void") && backup.errors.contains(" 5"))
+        try toolbox.repository("void", ["4"], exits: 3)
+        #expect(try toolbox.repository("void", ["5"]).result["voided"] as? Int == 5)
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        #expect(try self.ids(toolbox).prefix(2) == ids[...])
+        try toolbox.repository("check", ["--read-data"])
+        _ = try copy(toolbox, exits: 0)
+    }
+
+    @Test func whatCameAfterALostRecordIsGivenUpOnlyWithAWord() throws {
+        let (toolbox, ids) = try made()
+        try replace(toolbox, record(3), with: nil)
+        let refused = try toolbox.repository("void", ["3"], exits: 3)
+        #expect(refused.errors.contains("--yes"))
+        #expect(try toolbox.repository("void", ["3", "--yes"]).result["snapshotsGivenUp"] as? [String] == [ids[1]])
+        #expect(try self.ids(toolbox) == [ids[0]])
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+    }
+
+    // MARK: - The genesis
+
+    @Test(arguments: [nil, "junk"] as [String?]) func aLostGenesisIsNamedAndReadFromTheCopy(junk: String?) throws {
+        let (toolbox, ids) = try made()
+        _ = try copy(toolbox, exits: 0)
+        try replace(toolbox, record(0), with: junk)
+        let check = try toolbox.repository("check", exits: 6)
+        #expect(try check.events("damaged").map { $0["object"] as? String } == [record(0)])
+        #expect(try check.result["snapshotsTouched"] as? [String] == ids.sorted())
+        #expect(try toolbox.repository("snapshots", exits: 6).errors.contains(record(0)))
+        let also = ["--also", toolbox("copy")]
+        #expect(try self.ids(toolbox, also) == ids)
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")] + also)
+        #expect(try toolbox.differences("source", "target") == [])
+        let aided = try toolbox.repository("check", also, exits: 6)
+        #expect((try aided.events("damaged").first?["recovery"] as? String)?.hasSuffix("/copy has it whole") == true)
+        _ = try copy(toolbox, exits: 0)
+    }
+
+    // MARK: - The end
+
+    @Test func aVaultPutBackIsRefusedUntilItsHeadIsAccepted() throws {
+        let (toolbox, ids) = try made()
+        let files = FileManager.default
+        func putBack(_ kept: String) throws {
+            try files.removeItem(atPath: toolbox("vault"))
+            try files.copyItem(atPath: toolbox(kept), toPath: toolbox("vault"))
+        }
+        try files.copyItem(atPath: toolbox("vault"), toPath: toolbox("old"))
+        #expect(try toolbox.repository("accept-head", ["--yes"]).result["accepted"] as? Bool == false)
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        try putBack("old")
+        #expect(try toolbox.repository("snapshots", exits: 3).errors.contains("accept-head"))
+        #expect(try toolbox.repository("accept-head", exits: 3).errors.contains("--yes"))
+        let accepted = try toolbox.repository("accept-head", ["--yes"])
+        #expect(try accepted.result["accepted"] as? Bool == true && accepted.result["lastSeen"] as? Int == 6)
+        #expect(try self.ids(toolbox) == ids)
+        // It was this once: the next time is refused again.
+        try files.copyItem(atPath: toolbox("vault"), toPath: toolbox("accepted"))
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        try putBack("accepted")
+        try toolbox.repository("snapshots", exits: 3)
+    }
+
+    // MARK: - Checkpoints
+
+    @Test func aBackupLeavesACheckpointWhenOneIsDue() throws {
+        let toolbox = try Toolbox()
+        try toolbox.write("one", "source/one")
+        try toolbox.repository("init")
+        let store = try DirectoryStore(at: toolbox("vault"), access: .writing, surroundings: .system)
+        let repository = try Repository.open(
+            store, .passphrase(Array("correct horse battery".utf8)), heads: NoHeadMemory(), surroundings: .system)
+        for _ in 0..<Log.checkpointInterval / 2 {
+            try repository.release(try repository.claim(.session(.random(.system))))
+        }
+        #expect(toolbox.objects("checkpoints") == [])
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        #expect(toolbox.objects("checkpoints").count == 1)
+        try toolbox.repository("check")
+    }
+}
