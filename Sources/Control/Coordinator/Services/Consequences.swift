@@ -89,7 +89,7 @@ enum Consequences {
         _ head: LogHead, from job: Job, in writing: Writing, now: Timestamp, by actor: Actor
     ) throws {
         var vault = try writing.reading.tenantVault(job.tenant, at: job.site)
-        if let known = vault.head,
+        if let known = vault.head, !head.acceptsMore(than: known),
             head.number < known.number || (head.number == known.number && head.hash != known.hash)
         {
             // Another job's later head may have been reported first; only the same number with another hash, or a

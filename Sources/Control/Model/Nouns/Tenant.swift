@@ -58,11 +58,23 @@ package struct LogHead: Hashable, Sendable, Codable, Checked {
     package var number: UInt64
     /// 64 hexadecimal digits.
     package var hash: String
+    /// Hashes of the heads that the repository's owner had accepted in that log; nil for none.
+    package var accepted: [String]?
 
-    package init(number: UInt64, hash: String) {
+    package init(number: UInt64, hash: String, accepted: [String]? = nil) {
         self.number = number
         self.hash = hash
+        self.accepted = accepted
     }
 
-    package func check() throws(Failure) { try Bounds.hexadecimal(hash, "A log head", bytes: 32...32) }
+    /// Whether the owner accepted a head here that was not accepted in `other`: then this one counts, whatever the numbers.
+    package func acceptsMore(than other: LogHead) -> Bool {
+        !Set(accepted ?? []).isSubset(of: other.accepted ?? [])
+    }
+
+    package func check() throws(Failure) {
+        try Bounds.hexadecimal(hash, "A log head", bytes: 32...32)
+        guard (accepted?.count ?? 0) <= 1000 else { throw Failure(.usage, "A log head has too many accepted heads") }
+        for head in accepted ?? [] { try Bounds.hexadecimal(head, "An accepted head", bytes: 32...32) }
+    }
 }

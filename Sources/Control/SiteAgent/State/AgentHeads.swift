@@ -9,6 +9,8 @@ import Wire
 package struct AgentHeads: HeadMemory {
     let directory: String
 
+    package init(directory: String) { self.directory = directory }
+
     package func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> RepositoryHead? {
         guard let bytes = try PrivateFile.read(file(vault)) else { return nil }
         let kept = try CanonicalJSON.decode(Model.LogHead.self, from: bytes, wrong: .damaged)
@@ -16,9 +18,12 @@ package struct AgentHeads: HeadMemory {
     }
 
     package func remember(_ head: RepositoryHead, of vault: VaultID, at location: String) throws(Failure) {
-        if let seen = try lastSeen(vault, at: location), seen.number >= head.number { return }
-        try PrivateFile.write(
-            try CanonicalJSON.encode(Model.LogHead(number: head.number, hash: head.hash.hex)), to: file(vault))
+        if let seen = try lastSeen(vault, at: location), seen.number >= head.number,
+            seen.accepted.isSuperset(of: head.accepted)
+        {
+            return
+        }
+        try PrivateFile.write(try CanonicalJSON.encode(Self.model(head)), to: file(vault))
     }
 
     /// Knows besides what the coordinator knows of some vaults.
@@ -28,7 +33,14 @@ package struct AgentHeads: HeadMemory {
 
     fileprivate static func head(_ kept: Model.LogHead) throws(Failure) -> RepositoryHead {
         guard let hash = Digest(hex: kept.hash) else { throw Failure(.damaged, "A log head's hash is not one") }
-        return RepositoryHead(number: kept.number, hash: hash)
+        return RepositoryHead(
+            number: kept.number, hash: hash, accepted: Set((kept.accepted ?? []).compactMap { Digest(hex: $0) }))
+    }
+
+    static func model(_ head: RepositoryHead) -> Model.LogHead {
+        let accepted = head.accepted.sorted().map(\.hex)
+        return Model.LogHead(
+            number: head.number, hash: head.hash.hex, accepted: accepted.isEmpty ? nil : accepted)
     }
 }
 
@@ -38,8 +50,10 @@ private struct ToldHeads: HeadMemory {
 
     func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> RepositoryHead? {
         let seen = try own.lastSeen(vault, at: location)
-        guard let told = told[vault], seen.map({ $0.number < told.number }) ?? true else { return seen }
-        return try AgentHeads.head(told)
+        guard let told = try told[vault].map({ told throws(Failure) in try AgentHeads.head(told) }) else { return seen }
+        // The coordinator may not know yet of a head that the owner accepted.
+        let isNewer = seen.map { $0.number < told.number && $0.accepted.isSubset(of: told.accepted) } ?? true
+        return isNewer ? told : seen
     }
 
     func remember(_ head: RepositoryHead, of vault: VaultID, at location: String) throws(Failure) {

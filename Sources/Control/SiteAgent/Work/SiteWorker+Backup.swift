@@ -45,6 +45,7 @@ extension SiteWorker {
                 BackupSession.Draft(
                     name: work.desktop.text, time: taken, host: Self.hostName, streams: capture.streams,
                     incomplete: capture.incomplete))
+            if let problem = repository.writeCheckpointAfterWork() { logger.warning("\(problem)") }
             result.snapshot = snapshot.id.hex
             result.storedBytes = session.storedBytes
             result.milliseconds = milliseconds(since: start)

@@ -46,9 +46,10 @@ extension SiteWorker {
         return ReplicateResult(
             snapshots: held.suffix(1000).map { $0.key.hex }, copiedBytes: report.bytesSent,
             objects: UInt64(report.packs), milliseconds: milliseconds(since: start), head: Self.head(copy),
-            warnings: report.damaged.prefix(100).map {
-                "snapshot \($0.snapshot.hex.prefix(12)): \(String($0.problem.description.prefix(1000)))"
-            })
+            warnings: (report.interruption.map { [String($0.description.prefix(1000))] } ?? [])
+                + report.damaged.prefix(100).map {
+                    "snapshot \($0.snapshot.hex.prefix(12)): \(String($0.problem.description.prefix(1000)))"
+                })
     }
 }
 

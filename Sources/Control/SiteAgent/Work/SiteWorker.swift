@@ -104,8 +104,7 @@ package final class SiteWorker: WorkRunner {
     }
 
     static func head(_ repository: Repository) -> Model.LogHead {
-        let state = repository.log.state
-        return Model.LogHead(number: state.head, hash: state.headHash.hex)
+        AgentHeads.model(RepositoryHead(of: repository.log.state))
     }
 
     func milliseconds(since start: UInt64) -> UInt64 { (surroundings.uptime() - start) / 1_000_000 }
