@@ -206,14 +206,16 @@ package final class Repository: Sendable {
 }
 
 extension ObjectStore {
-    /// Puts bytes whose name says what they are: that the name is taken, or the outcome unknown, is settled by reading
-    /// and comparing.
+    /// Puts bytes whose name says what they are: that the name is taken is settled by reading and comparing, an unknown
+    /// outcome by putting again.
     package func putSettled(_ key: StoreKey, _ bytes: [UInt8], use: StoreUse) throws(Failure) {
         for _ in 0..<20 {
             do throws(Failure) {
                 try unsafe put(key, bytes.span.bytes, use: use)
                 return
-            } catch  where error.code == .exists || error.code == .unknownOutcome {
+            } catch  where error.code == .unknownOutcome {
+                continue
+            } catch  where error.code == .exists {
                 guard let length = try length(of: key) else { continue }
                 guard length == UInt64(bytes.count), try get(key, range: 0..<length) == bytes else {
                     throw Failure(.damaged, "\(key) in \(location) is there with other bytes than its own")

@@ -14,7 +14,9 @@ package import Platform
 /// 5. **Delete** is idempotent: deleting what is not there succeeds.
 /// 6. **List** is ordered by key and complete for objects whose put returned before the call and that were not
 ///    deleted meanwhile. It is used as a hint only.
-/// 7. `.unknownOutcome` is the only error after which a put or delete may have happened.
+/// 7. `.unknownOutcome` is the only error after which a put or delete may have happened. Reading the object back does
+///    not settle it, since what can be read may still not survive a power cut: putting it again does. `.exists` says
+///    that what stands there is durable.
 ///
 /// Calls block. They are made from threads of the engine, never from the cooperative pool. Stores are safe to call
 /// from several threads at once.

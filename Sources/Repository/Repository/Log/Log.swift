@@ -288,7 +288,7 @@ package final class Log: Sendable {
 
     private enum Settlement { case won, lost }
 
-    /// Puts the record; an unknown outcome is settled by reading its number, or by filling it.
+    /// Puts the record; an unknown outcome is settled by putting it again, which makes it durable if it is there.
     private func settle(_ record: Record) throws(Failure) -> Settlement {
         let object = Record.object(record.bytes)
         let key = try Record.key(record.number)
@@ -296,7 +296,9 @@ package final class Log: Sendable {
             do throws(Failure) {
                 try unsafe store.put(key, object.span.bytes, use: .log)
                 return .won
-            } catch  where error.code == .exists || error.code == .unknownOutcome {
+            } catch  where error.code == .unknownOutcome {
+                continue
+            } catch  where error.code == .exists {
                 guard let halves = try Self.halves(store, record.number) else { continue }
                 return halves.either == record.bytes ? .won : .lost
             }

@@ -228,13 +228,14 @@ final class PackWriter: Sendable {
     /// Puts the pack and reads it back: what a commit names was there, whole, after it was put.
     private func put(_ name: ObjectName, _ buffer: PackBuffer) throws(Failure) {
         let key = try name.key()
-        // An answer that was lost is settled by looking, as often as it takes.
+        // An answer that was lost is settled by putting again, as often as it takes: that it is there is then durable.
         for attempt in 1...20 {
             do throws(Failure) {
                 try unsafe store.put(key, RawSpan(_unsafeBytes: buffer.bytes), use: .data)
                 break
-            } catch  where error.code == .exists || error.code == .unknownOutcome {
-                if try store.length(of: key) != nil { break }
+            } catch  where error.code == .exists {
+                break
+            } catch  where error.code == .unknownOutcome {
                 if attempt == 20 { throw error }
             }
         }
