@@ -8,13 +8,21 @@ import Testing
 
 /// The source lives while it is captured: what changes or cannot be had is said, and the rest is there.
 @Suite struct TreeCaptureTests {
-    @Test func aPathThatIsNotThereStopsBeforeAnythingIsStored() throws {
+    @Test func ofSeveralPathsTheOneThatIsNotThereIsReported() throws {
         let estate = try Estate()
         try estate.write("file", [1])
+        let (entries, report, _) = try estate.capture([estate.source, "/nowhere/at/all"])
+        #expect(entries["\(estate.source)/file"]?.size == 1)
+        #expect(report.unreadable == 1 && report.warnings.first?.path == "/nowhere/at/all")
+        #expect(report.emptiness == nil)
+    }
+
+    @Test func pathsOfWhichNoneIsThereStopBeforeAnythingIsStored() throws {
+        let estate = try Estate()
         let before = estate.store.keys
         let session = try estate.open().beginBackup()
         #expect(throws: Failure(.notFound, "")) {
-            try TreeCapture(into: session).run([AbsolutePath(estate.source), AbsolutePath("/nowhere/at/all")])
+            try TreeCapture(into: session).run([AbsolutePath("/nowhere"), AbsolutePath("/nowhere/at/all")])
         }
         #expect(session.counters.chunks == 0)
         #expect(estate.store.keys.filter { $0.hasPrefix("packs/") } == before.filter { $0.hasPrefix("packs/") })

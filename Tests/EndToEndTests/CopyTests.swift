@@ -75,6 +75,29 @@ import Testing
         try toolbox.repository("check", ["--read-data"], vault: "copy")
     }
 
+    @Test func theOwnerCopiesBackIntoTheVaultThatInitMade() throws {
+        let toolbox = try made()
+        try copy(toolbox)
+        try toolbox.write("new", "source/two")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")], vault: "copy")
+        let refused = try copy(toolbox, from: "copy", to: "vault", exits: 3)
+        #expect(refused.errors.contains("site key"))
+        let both = ["repository", "copy", "--from", toolbox("copy"), "--to", toolbox("vault")]
+        try toolbox.write("wrong\n", "wrong passphrase")
+        #expect(try toolbox.run(both + ["--passphrase-file", toolbox("wrong passphrase")]).exit == .code(3))
+        #expect(try toolbox.repository("snapshots").objects.count == 1)
+        let run = try toolbox.run(both + ["--passphrase-file", toolbox("passphrase")])
+        #expect(run.exit == .code(0), "\(run.errors)")
+        #expect((try run.result["copied"] as? [Any])?.count == 1)
+        try toolbox.repository("check", ["--read-data"])
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")])
+        #expect(try toolbox.differences("source", "target") == [])
+        // The variable serves as well; and the copier's own vault needs neither.
+        let again = try toolbox.run(both, environment: ["BREAKWATER_PASSPHRASE_FILE": toolbox("passphrase")])
+        #expect(again.exit == .code(0), "\(again.errors)")
+        try copy(toolbox)
+    }
+
     @Test func vaultsThatDoNotBelongTogetherAreRefused() throws {
         let toolbox = try made()
         try toolbox.repository("init", vault: "stranger")

@@ -35,7 +35,19 @@ import Testing
     func usageIsTwo(arguments: [String]) throws {
         let run = try Toolbox().run(arguments)
         #expect(run.exit == .code(2))
-        #expect(!run.errors.isEmpty)
+        let value = try JSONSerialization.jsonObject(with: Data(run.errors.utf8))
+        let error = try #require(value as? [String: Any], "\(run.errors)")
+        #expect(error["event"] as? String == "error" && error["code"] as? String == "usage")
+        #expect(error["exit"] as? Int == 2)
+        #expect((error["what"] as? String)?.hasPrefix("Error:") == false)
+        #expect((error["advice"] as? String)?.contains("--help") == true, "\(run.errors)")
+        #expect(run.errors.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test func usageIsWordsForThoseWhoAskForText() throws {
+        let run = try Toolbox().run(["repository", "snapshots", "--text"])
+        #expect(run.exit == .code(2))
+        #expect(run.errors.hasPrefix("Error: ") && run.errors.contains("Usage: "))
     }
 
     @Test func aWrongPassphraseIsRefused() throws {
@@ -102,7 +114,7 @@ import Testing
 
     @Test func nothingIsOverwritten() throws {
         let toolbox = try made()
-        try toolbox.repository("init", exits: 6)
+        try toolbox.repository("init", exits: 3)
         try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")])
         let path = toolbox("target") + toolbox("source/one")
         try "mine".write(toFile: path, atomically: false, encoding: .utf8)
@@ -117,13 +129,67 @@ import Testing
         #expect(try toolbox.bytes(of: "out") == Array("mine".utf8))
     }
 
-    @Test(.enabled(if: geteuid() != 0, "root reads everything")) func whatCannotBeReadIsPartlyDone() throws {
+    private func backup(_ toolbox: Toolbox, _ paths: String..., exits code: Int32) throws -> Toolbox.Run {
+        let arguments = toolbox.arguments("backup", ["--name", "desk"] + paths.map { toolbox($0) })
+        let run = try toolbox.run(arguments, through: Toolbox.withoutOverride)
+        #expect(run.exit == .code(code), "\(paths): \(run.errors)")
+        return run
+    }
+
+    @Test func whatCannotBeReadIsPartlyDone() throws {
         let toolbox = try made()
         try toolbox.write("secret", "source/closed")
         chmod(toolbox("source/closed"), 0)
-        let run = try toolbox.repository("backup", ["--name", "desk", toolbox("source")], exits: 5)
+        let run = try backup(toolbox, "source", exits: 5)
         #expect(run.errors.contains("source/closed"))
         #expect(try run.result["unreadable"] as? Int == 1)
+    }
+
+    @Test func whereNothingCanBeReadNoSnapshotIsMade() throws {
+        let toolbox = try made()
+        try toolbox.write("secret", "closed file")
+        chmod(toolbox("closed file"), 0)
+        try toolbox.makeDirectory("closed")
+        chmod(toolbox("closed"), 0)
+        defer { chmod(toolbox("closed"), 0o700) }
+        for paths in [["closed"], ["closed file"], ["closed", "closed file"]] {
+            let run =
+                try paths.count == 1
+                ? backup(toolbox, paths[0], exits: 6) : backup(toolbox, paths[0], paths[1], exits: 6)
+            #expect(run.errors.contains("nothing of what was named could be captured"), "\(run.errors)")
+            #expect(run.errors.contains("Permission denied"))
+        }
+        #expect(try backup(toolbox, "nowhere", exits: 4).errors.contains("nowhere"))
+        #expect(try backup(toolbox, "closed/below", exits: 6).errors.contains("Permission denied"))
+        #expect(try toolbox.repository("snapshots").objects.count == 1)
+    }
+
+    @Test func ofSeveralPathsThoseThatCanBeReadAreBackedUp() throws {
+        let toolbox = try made()
+        try toolbox.makeDirectory("closed")
+        chmod(toolbox("closed"), 0)
+        defer { chmod(toolbox("closed"), 0o700) }
+        for other in ["closed", "nowhere"] {
+            let run = try backup(toolbox, "source", other, exits: 5)
+            #expect(run.errors.contains(toolbox(other)), "\(run.errors)")
+            #expect(try run.result["files"] as? Int == 1)
+        }
+        #expect(try toolbox.repository("snapshots").objects.count == 3)
+    }
+
+    @Test func everyErrorAdvisesOrSaysNothing() throws {
+        let toolbox = try made()
+        let runs = [
+            try toolbox.run(["repository", "check", "--vault", "", "--passphrase-file", toolbox("passphrase")]),
+            try toolbox.repository("restore", ["latest:desk", "--target", ""], exits: 2),
+            try toolbox.repository("snapshots", vault: "none", exits: 4),
+            try toolbox.repository("backup", ["--name", "desk", "nowhere"], exits: 4),
+            try toolbox.repository("backup", ["--name", "desk", "--disk", toolbox("source")], exits: 2),
+        ]
+        for run in runs {
+            let error = try #require(try run.events("error").last, "\(run.errors)")
+            #expect((error["advice"] as? String)?.isEmpty == false, "\(run.output)")
+        }
     }
 
     @Test func aVaultThatWentBackIsRefused() throws {

@@ -55,11 +55,23 @@ final class Toolbox: Sendable {
         ["BREAKWATER_STATE": self("state"), "BREAKWATER_PASSPHRASE_FILE": "", "LC_ALL": "C.UTF-8", "TZ": "UTC"]
     }
 
-    func start(_ arguments: [String], environment added: [String: String] = [:]) throws -> Started {
+    /// Before a command: takes from root what lets it read what is closed to it; from others there is nothing to take.
+    static let withoutOverride =
+        geteuid() == 0
+        ? [
+            "setpriv", "--inh-caps=-dac_override,-dac_read_search", "--bounding-set=-dac_override,-dac_read_search",
+        ] : []
+
+    /// - Parameter prefix: a program, with its arguments, that starts the one under test.
+    func start(
+        _ arguments: [String], environment added: [String: String] = [:], through prefix: [String] = []
+    ) throws -> Started {
         let mark = self("run-" + Hex.encode(Surroundings.system.random(8)))
+        let command = prefix + [Self.program] + arguments
         let child = try ChildProcess.start(
             ProcessLaunch(
-                Self.program, arguments, environment: environment.merging(added) { $1 }, directory: directory.path,
+                command[0], Array(command[1...]), environment: environment.merging(added) { $1 },
+                directory: directory.path,
                 output: .file(mark + ".out"), errors: .file(mark + ".err")))
         return Started(child: child, output: mark + ".out", errors: mark + ".err")
     }
@@ -71,8 +83,10 @@ final class Toolbox: Sendable {
             errors: try String(contentsOfFile: started.errors, encoding: .utf8))
     }
 
-    func run(_ arguments: [String], environment: [String: String] = [:]) throws -> Run {
-        try finish(try start(arguments, environment: environment))
+    func run(
+        _ arguments: [String], environment: [String: String] = [:], through prefix: [String] = []
+    ) throws -> Run {
+        try finish(try start(arguments, environment: environment, through: prefix))
     }
 
     /// `breakwater repository VERB --vault V --passphrase-file F ...`

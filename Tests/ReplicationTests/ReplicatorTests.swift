@@ -41,6 +41,20 @@ struct ReplicatorTests {
         #expect(report.copied == [id] && report.bytesSent < 700_000 && report.bytesAlreadyThere > 1_000_000)
     }
 
+    @Test func whatSeveralSnapshotsShareIsCountedOnce() throws {
+        let pair = try Pair(seed: 33)
+        let content = pair.surroundings.random(1_000_000)
+        for extra in 1...3 { try pair.backUp(content + pair.surroundings.random(extra * 1000)) }
+        let first = try pair.replicator().run()
+        #expect(first.copied.count == 3 && first.bytesAlreadyThere == 0)
+        let shared = pair.copy.keys.filter { $0.hasPrefix("packs/") }
+        let length = try shared.map { try pair.bytes(pair.copy, $0).count }.reduce(0, +)
+        for extra in 1...2 { try pair.backUp(content + pair.surroundings.random(extra * 1000)) }
+        let second = try pair.replicator().run()
+        #expect(second.copied.count == 2)
+        #expect(second.bytesAlreadyThere > 900_000 && second.bytesAlreadyThere <= length)
+    }
+
     @Test(arguments: [false, true]) func aCopyCutOffAnywhereGoesOnAndFetchesNoPackTwice(isDone: Bool) throws {
         let whole = try Pair(seed: 4)
         let content = whole.surroundings.random(1_500_000)

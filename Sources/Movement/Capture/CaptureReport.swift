@@ -1,3 +1,5 @@
+package import Platform
+
 /// What a capture saw and what it could not have: every file that is not in the snapshot as it should be is counted,
 /// and the first of them are named.
 package struct CaptureReport: Sendable, Equatable {
@@ -20,6 +22,8 @@ package struct CaptureReport: Sendable, Equatable {
 
     package var files: UInt64 = 0
     package var directories: UInt64 = 0
+    /// Those of them whose names could be read.
+    package var listed: UInt64 = 0
     /// Symbolic links, FIFOs, sockets and devices.
     package var others: UInt64 = 0
     /// Of files and disks, with their holes: what a listing would add up to. A file with several names counts once.
@@ -39,6 +43,16 @@ package struct CaptureReport: Sendable, Equatable {
     /// Files that could not be read, or changed while they were.
     package var incomplete: UInt64 { unreadable + changed }
     package var isComplete: Bool { incomplete == 0 }
+
+    /// Set when nothing at all was captured, not even the names in a directory: in words for a person. Of that alone
+    /// no snapshot is worth making, since it would pass for a backup.
+    package var emptiness: Failure? {
+        guard files + others + listed == 0 else { return nil }
+        let reasons = warnings.prefix(3).map(\.description).joined(separator: "; ")
+        return Failure(
+            .failed, "nothing of what was named could be captured (\(reasons))",
+            advice: "Check its owner and mode, or run with more rights")
+    }
 
     mutating func warn(_ kind: Warning.Kind, _ path: String, _ reason: String = "") {
         switch kind {

@@ -22,7 +22,9 @@ package enum DiskCapture {
         let file = Descriptor(owning: number, label: path.description)
         let before = try FileStatus(of: number, label: file.label)
         guard before.kind == .file || before.kind == .blockDevice else {
-            throw Failure(.usage, "\(path) is neither a disk image nor a block device")
+            throw Failure(
+                .usage, "\(path) is neither a disk image nor a block device",
+                advice: "Directories and files are named as PATH, without --disk")
         }
         let size = try file.size()
         var report = CaptureReport()

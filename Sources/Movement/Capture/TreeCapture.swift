@@ -37,17 +37,14 @@ package final class TreeCapture {
     }
 
     /// Captures the paths.
-    /// - Throws: `.notFound` before anything is stored when a path is not there; what the session or
-    ///   `options.watch` throws.
+    /// - Throws: `.notFound` or `.failed` before anything is stored when no path can be reached; what the session or
+    ///   `options.watch` throws. When some can be reached, those that cannot are reported.
     package func run(_ paths: [AbsolutePath]) throws -> (root: ContentRef, report: CaptureReport) {
-        guard !paths.isEmpty else { throw Failure(.usage, "no path to capture was given") }
-        OpenFileLimit.raise()
-        for path in paths {
-            let flags = Directory.locating | O_NOFOLLOW | O_CLOEXEC
-            let file = unsafe Name.with(path.bytes) { unsafe Glibc.open($0, flags) }
-            if file < 0 { throw Failure.system(errno, "cannot capture \(path)") }
-            close(file)
+        guard !paths.isEmpty else {
+            throw Failure(.usage, "no path to capture was given", advice: "Name files or directories")
         }
+        OpenFileLimit.raise()
+        let paths = try found(paths)
         for path in options.leaveOut {
             if let directory = try? Directory(at: path.bytes) { leftOut.insert(Place(try directory.status())) }
         }
@@ -55,6 +52,26 @@ package final class TreeCapture {
         let root = try Directory(at: "/")
         let content = forest.root.isWhole ? try entries(of: root, depth: 0) : try selection(forest.root, in: root)
         return (content, report)
+    }
+
+    /// The paths that are there; the others are reported.
+    private func found(_ paths: [AbsolutePath]) throws(Failure) -> [AbsolutePath] {
+        var problem: Failure?
+        let found = paths.filter { path in
+            let number = unsafe Name.with(path.bytes) {
+                unsafe Glibc.open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC)
+            }
+            if number >= 0 {
+                close(number)
+                return true
+            }
+            report.warn(.unreadable, path.description, String(systemError: errno))
+            problem = problem ?? Failure.system(errno, "cannot capture \(path)")
+            return false
+        }
+        guard found.isEmpty, var problem else { return found }
+        if problem.code != .notFound { problem.code = .failed }
+        throw problem
     }
 
     // MARK: - 1. On the way to the named paths
@@ -98,6 +115,7 @@ package final class TreeCapture {
             report.warn(.unreadable, directory.label, error.what)
             return .empty
         }
+        report.listed += 1
         let fileSystem = try directory.status().fileSystem
         var content = session.makeContentWriter(.tree)
         for found in listed {

@@ -7,8 +7,8 @@ struct CopyPlan {
     private(set) var missing: [Digest] = []
     /// Roots whose content lies in other packs at the origin, and in none at the destination.
     private(set) var relocated: [(root: Digest, packs: [Digest])] = []
-    /// Sealed bytes that need not be fetched.
-    private(set) var bytesThere: UInt64 = 0
+    /// Packs that need not be fetched.
+    private(set) var there: Set<Digest> = []
 
     /// - Parameter isThere: whether a pack that the destination's log holds alive is in the store, too.
     init(
@@ -18,9 +18,7 @@ struct CopyPlan {
         for root in roots.sorted() {
             let local = here.packs(for: root)
             if try Self.all(local, isThere) {
-                for pack in local {
-                    bytesThere += here.names(of: .pack, pack).first.flatMap { here.objects[$0]?.length } ?? 0
-                }
+                there.formUnion(local)
                 continue
             }
             let packs = origin.packs(for: root)

@@ -116,7 +116,9 @@ struct OriginMirror {
     private func decode(_ object: [UInt8], _ number: UInt64) throws(Failure) -> Record {
         let state = source.log.state
         guard let bytes = Record.Halves(object).either else {
-            throw Failure(.damaged, "record \(number) of \(source.store.location) is damaged in both halves")
+            throw Failure(
+                .damaged, "record \(number) of \(source.store.location) is damaged in both halves",
+                advice: "Take the record from a copy of that vault, then copy again.")
         }
         return try Record(
             bytes, repository: state.repository, vault: state.vault, number: number, site: state.site,

@@ -150,17 +150,23 @@ package struct Replicator: Sendable {
     }
 
     private func openExisting(_ source: Repository) throws(Failure) -> Repository {
-        let site = try siteKeys.find(for: source.id, at: destination.location)
-        let opened = try Repository.open(
-            destination, .keyless, expecting: source.id, site: site, heads: heads, surroundings: surroundings)
+        let kept = try siteKeys.find(for: source.id, at: destination.location)
+        var opened = try openDestination(as: kept, of: source.id)
+        if opened.keys.site == nil, let owned = try siteKeys.takeUp(destination, of: source.id) {
+            opened = try openDestination(as: owned, of: source.id)
+        }
         guard opened.keys.site != nil else {
             throw Failure(
                 .refused, "the site key of \(destination.location) is not at hand, so nothing can be committed there",
-                advice:
-                    "Copy at the site where this vault was made, or to a new directory. The repository's owner can take the vault up with the passphrase."
-            )
+                advice: "Copy at the site where this vault was made, or to a new directory. "
+                    + "The repository's owner can take the vault up with the passphrase.")
         }
         return opened
+    }
+
+    private func openDestination(as site: SigningKey?, of repository: RepositoryID) throws(Failure) -> Repository {
+        try Repository.open(
+            destination, .keyless, expecting: repository, site: site, heads: heads, surroundings: surroundings)
     }
 
     /// The root's first statement, as the origin's genesis carries it.
@@ -170,7 +176,11 @@ package struct Replicator: Sendable {
             case .genesis(let charter, _) = try Record(
                 bytes, repository: source.id, vault: source.vault, number: 0, site: nil, root: nil
             ).body
-        else { throw Failure(.damaged, "the genesis in \(source.store.location) cannot be read any more") }
+        else {
+            throw Failure(
+                .damaged, "the genesis in \(source.store.location) cannot be read any more",
+                advice: "Nothing was copied. Take the record from a copy of that vault.")
+        }
         return charter
     }
 

@@ -27,6 +27,9 @@ struct SnapshotCopy {
     /// Live segments of the origin by the session that wrote them, as of a head.
     private var segments: (head: UInt64, names: [SessionID: [ObjectName]]) = (.max, [:])
 
+    /// Packs that the report has counted, as sent or as there before: each once, however many snapshots share it.
+    private var counted: Set<Digest> = []
+
     private static let attempts = 10
 
     init(
@@ -49,7 +52,10 @@ struct SnapshotCopy {
             attempt += 1
             if isCancelled() { throw Failure(.cancelled, "the copy was asked to stop") }
             let here = try target.log.refresh()
-            guard !here.isDestroyed else { throw Failure(.refused, "repository \(target.id) was destroyed meanwhile") }
+            guard !here.isDestroyed else {
+                throw Failure(
+                    .refused, "repository \(target.id) was destroyed meanwhile", advice: "Nothing of it is copied.")
+            }
             if here.forgotten.contains(digest) { return .forgotten }
             if here.snapshots[digest] != nil { return .alreadyThere }
             let origin = source.log.state
@@ -89,7 +95,9 @@ struct SnapshotCopy {
         let clear = committed.clear
         guard clear.leans.isEmpty else {
             throw OriginProblem(
-                failure: Failure(.notFound, "the snapshot leans on a template, which is not at the destination"))
+                failure: Failure(
+                    .notFound, "the snapshot leans on a template, which is not at the destination",
+                    advice: "Copy the template's repository first."))
         }
         let manifest = try OriginProblem.marking { () throws(Failure) in try verifiedManifest(committed, origin) }
         let roots = try OriginProblem.marking { () throws(Failure) in try origin.roots(of: clear, source.objects) }
@@ -131,7 +139,10 @@ struct SnapshotCopy {
             }
         } catch let failure as Failure where failure.code == .refused { throw CommitRefused(failure: failure) }
         self.session = nil
-        report.bytesAlreadyThere += plan.bytesThere
+        counted.formUnion(plan.missing)
+        for pack in plan.there where counted.insert(pack).inserted {
+            report.bytesAlreadyThere += here.names(of: .pack, pack).first.flatMap { here.objects[$0]?.length } ?? 0
+        }
     }
 
     /// Whether the destination's log holds a pack alive and its store has it, at its length: asked once of each. What was

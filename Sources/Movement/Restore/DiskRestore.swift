@@ -25,7 +25,9 @@ package enum DiskRestore {
         _ disk: DiskReader, to path: AbsolutePath, workers: Int = 2, surroundings: Surroundings,
         watch: (@Sendable (RestoreProgress) throws -> Void)? = nil
     ) throws -> Report {
-        guard let name = path.components.last else { throw Failure(.usage, "\(path) cannot be a disk image") }
+        guard let name = path.components.last else {
+            throw Failure(.usage, "\(path) cannot be a disk image", advice: "Name a file that does not exist yet")
+        }
         let directory = try Directory(at: AbsolutePath(components: path.components.dropLast()).bytes)
         guard try directory.status(of: name) == nil else { throw taken(path) }
         let temporary = Array((".breakwater-" + Hex.encode(surroundings.random(8))).utf8)

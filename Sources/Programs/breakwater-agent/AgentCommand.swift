@@ -40,7 +40,9 @@ struct AgentCommand: AsyncParsableCommand {
             let logger = options.makeLogger()
             await Exit.onFailure(logger) {
                 guard let bytes = try PrivateFile.read(tokenFile) else {
-                    throw Failure(.notFound, "There is no token file \(tokenFile)")
+                    throw Failure(
+                        .notFound, "There is no token file \(tokenFile)",
+                        advice: "`breakwater agent token` writes one.")
                 }
                 try await Agent.enrol(
                     try options.read(), token: try EnrolmentToken(String(decoding: bytes, as: UTF8.self)),
@@ -73,7 +75,7 @@ struct Options: ParsableArguments {
 
     func read() throws(Failure) -> AgentConfiguration {
         guard let bytes = try PrivateFile.read(configuration) else {
-            throw Failure(.notFound, "There is no configuration file \(configuration)")
+            throw Failure(.notFound, "There is no configuration file \(configuration)", advice: "Check the path")
         }
         do {
             let text = String(decoding: bytes, as: UTF8.self)
@@ -87,7 +89,9 @@ struct Options: ParsableArguments {
         } catch let failure as Failure {
             throw failure
         } catch {
-            throw Failure(.usage, "\(configuration) is not an agent's configuration", cause: error)
+            throw Failure(
+                .usage, "\(configuration) is not an agent's configuration", advice: "Sites/agent.yaml shows one",
+                cause: error)
         }
     }
 }

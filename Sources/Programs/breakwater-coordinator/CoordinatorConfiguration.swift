@@ -53,10 +53,14 @@ struct CoordinatorConfiguration: Decodable {
         var passphrase: [UInt8]?
         if let file = escrowPassphraseFile {
             guard var bytes = try PrivateFile.read(file) else {
-                throw Failure(.notFound, "There is no passphrase file \(file)")
+                throw Failure(
+                    .notFound, "There is no passphrase file \(file)", advice: "Check escrowPassphraseFile")
             }
             if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
-            guard bytes.count >= 8 else { throw Failure(.usage, "The passphrase in \(file) is shorter than 8 bytes") }
+            guard bytes.count >= 8 else {
+                throw Failure(
+                    .usage, "The passphrase in \(file) is shorter than 8 bytes", advice: "Write a longer one into it")
+            }
             passphrase = bytes
         }
         // Leases are looked at often enough that one which ran out does not wait long.
@@ -69,7 +73,9 @@ struct CoordinatorConfiguration: Decodable {
     private static func decode<Value: Decodable>(
         _ type: Value.Type, _ path: String, known: Set<String>
     ) throws(Failure) -> Value {
-        guard let bytes = try PrivateFile.read(path) else { throw Failure(.notFound, "There is no file \(path)") }
+        guard let bytes = try PrivateFile.read(path) else {
+            throw Failure(.notFound, "There is no file \(path)", advice: "Check the path")
+        }
         let text = String(decoding: bytes, as: UTF8.self)
         do {
             let keys = try (Yams.load(yaml: text) as? [String: Any])?.keys.filter { !known.contains($0) } ?? []
@@ -82,7 +88,9 @@ struct CoordinatorConfiguration: Decodable {
         } catch let failure as Failure {
             throw failure
         } catch {
-            throw Failure(.usage, "\(path) is not a valid \(type)", cause: error)
+            throw Failure(
+                .usage, "\(path) is not a valid \(type)", advice: "The documents in Sites/ show how they look",
+                cause: error)
         }
     }
 }

@@ -30,12 +30,21 @@ enum Program {
 
     // MARK: - Errors of the command line
 
-    /// Help and versions that were asked for go to standard output and are no error; everything else is one of usage.
+    /// Help and versions that were asked for are words on standard output and no error; everything else is one of
+    /// usage.
     private static func explain(_ error: any Error) -> Int32 {
-        let isAnswer = Breakwater.exitCode(for: error) == .success
         let text = Breakwater.fullMessage(for: error)
-        if !text.isEmpty { Console.write(text + "\n", to: isAnswer ? STDOUT_FILENO : STDERR_FILENO) }
-        return isAnswer ? 0 : Failure.Code.usage.exitCode
+        if Breakwater.exitCode(for: error) == .success {
+            Console.write(text + "\n", to: STDOUT_FILENO)
+            return 0
+        }
+        // "Error: WHAT", and below it how the command is used, or where to read about it.
+        let lines = text.split(separator: "\n").map { $0.drop { $0 == " " } }
+        let what = Breakwater.message(for: error).split(separator: "\n").joined(separator: " ")
+        let usage = Failure(
+            .usage, what.isEmpty ? "the command is not understood" : what,
+            advice: lines.drop { $0.hasPrefix("Error: ") }.joined(separator: " "))
+        return Console.reportUsage(usage, words: text, RawArguments.texts)
     }
 
     // MARK: - Running
@@ -81,7 +90,10 @@ enum Program {
         } catch let failure as Failure {
             return console.report(failure)
         } catch is CancellationError {
-            return console.report(Failure(.cancelled, "interrupted"))
+            return console.report(
+                Failure(
+                    .cancelled, "interrupted",
+                    advice: "What the coordinator was asked to do goes on there; `breakwater job list` shows it."))
         } catch {
             return console.report(Failure(.failed, "\(error)"))
         }

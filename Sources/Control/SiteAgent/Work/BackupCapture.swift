@@ -34,6 +34,7 @@ struct BackupCapture {
             context.tell(JobProgress(stage: .reading, done: before + report.bytes, files: report.files))
         }
         let (root, report) = try TreeCapture(into: session, options: options).run(folders.map { AbsolutePath($0) })
+        if streams.isEmpty, let emptiness = report.emptiness { throw emptiness }
         streams.append(
             SealedPart.Stream(label: "files", content: .tree(root), bytes: report.bytes, files: report.files))
         files += report.files

@@ -39,7 +39,9 @@ struct CoordinatorOptions: ParsableArguments, Sendable {
     }
 
     private func content(_ path: String) throws(Failure) -> String {
-        guard let bytes = try PrivateFile.read(path) else { throw Failure(.notFound, "There is no file \(path)") }
+        guard let bytes = try PrivateFile.read(path) else {
+            throw Failure(.notFound, "There is no file \(path)", advice: "Check the path.")
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 }

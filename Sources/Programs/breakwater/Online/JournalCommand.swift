@@ -48,7 +48,10 @@ struct JournalCommand: ParsableCommand {
             }
             try bench.console.show(verdict, [("entries", "\(verdict.entries)"), ("head", verdict.head)])
             if let broken = verdict.broken {
-                throw Failure(.damaged, "Entry \(broken.sequence) of the journal does not hold: \(broken.reason)")
+                throw Failure(
+                    .damaged, "Entry \(broken.sequence) of the journal does not hold: \(broken.reason)",
+                    advice: "The entries before it hold. Keep the catalog as it is, and find out who could write to it."
+                )
             }
             return 0
         }

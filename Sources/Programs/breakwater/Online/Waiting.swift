@@ -22,7 +22,8 @@ enum Waiting {
         try JobWords.show(job, bench)
         switch job.state {
         case .failed(let failure): throw failure.failure
-        case .cancelled: throw Failure(.cancelled, "Job \(job.id) was cancelled")
+        case .cancelled:
+            throw Failure(.cancelled, "Job \(job.id) was cancelled", advice: "Order it again if it is wanted.")
         case .done(.check(let result)) where !result.damaged.isEmpty:
             throw Failure(.damaged, "\(result.damaged.count) objects are damaged", advice: "Their names stand above")
         case .queued, .leased, .running, .cancelling, .done: return 0

@@ -87,18 +87,33 @@ final class Console: Sendable {
 
     /// The last words of a command that failed; gives the exit code.
     func report(_ failure: Failure) -> Int32 {
-        let members: [(String, JSON)] = [
-            ("event", "error"), ("code", .text(failure.code.rawValue)), ("exit", .signed(Int64(failure.code.exitCode))),
-            ("what", .text(Self.what(failure))), ("advice", .text(failure.advice)),
-        ]
-        try? tell(members)
+        try? tell(Self.members(failure))
         try? finish()
         Self.write("breakwater: \(Words.visible(failure.description))\n", to: STDERR_FILENO)
         return failure.code.exitCode
     }
 
-    private static func what(_ failure: Failure) -> String {
-        failure.cause.map { "\(failure.what): \($0)" } ?? failure.what
+    /// For arguments that are not understood, and so cannot be asked how to print: an object on standard error where
+    /// `--json` stands among them or nobody watches, and words otherwise. Gives the exit code.
+    static func reportUsage(_ failure: Failure, words: String, _ arguments: [String]) -> Int32 {
+        let isWatched = isatty(STDOUT_FILENO) == 1 || isatty(STDERR_FILENO) == 1 || arguments.contains("--text")
+        var line = Array(words.utf8)
+        if arguments.contains("--json") || !isWatched {
+            line = []
+            JSON.object(members(failure)).append(to: &line)
+        }
+        _ = send(line + [UInt8(ascii: "\n")], to: STDERR_FILENO)
+        return failure.code.exitCode
+    }
+
+    /// An error as an object. A member that has nothing to say is left out.
+    private static func members(_ failure: Failure) -> [(String, JSON)] {
+        let what = failure.cause.map { "\(failure.what): \($0)" } ?? failure.what
+        let members: [(String, JSON)] = [
+            ("event", "error"), ("code", .text(failure.code.rawValue)), ("exit", .signed(Int64(failure.code.exitCode))),
+            ("what", .text(what)),
+        ]
+        return failure.advice.isEmpty ? members : members + [("advice", .text(failure.advice))]
     }
 
     func draw(_ line: String) {

@@ -1,13 +1,23 @@
 import Glibc
+import ObjectStore
 import Platform
 import Replication
+import Repository
 import Sealing
 
 /// Site keys of the vaults that this user's copies made, in the user's own state: one file each, for the owner alone.
+/// Those of other vaults are taken up with the passphrase, where it is given, and are not kept.
 struct ClientSiteKeys: SiteKeys {
     private let surroundings: Surroundings
+    private let console: Console
+    private let passphrase: PassphraseOptions
 
-    init(_ surroundings: Surroundings) { self.surroundings = surroundings }
+    /// - Parameter passphrase: the owner's, read once a key has to be taken up.
+    init(_ bench: Workbench, passphrase: PassphraseOptions) {
+        surroundings = bench.surroundings
+        console = bench.console
+        self.passphrase = passphrase
+    }
 
     private func folder() throws(Failure) -> String { try ClientState.directory() + "/sitekeys" }
 
@@ -55,8 +65,18 @@ struct ClientSiteKeys: SiteKeys {
         }
         if isFirst { return key }
         guard let known = try find(for: repository, at: location) else {
-            throw Failure(.failed, "the site key of \(location) was taken away while it was made")
+            throw Failure(
+                .failed, "the site key of \(location) was taken away while it was made",
+                advice: "Nothing was copied. Run it again.")
         }
         return known
+    }
+
+    func takeUp(_ vault: any ObjectStore, of repository: RepositoryID) throws(Failure) -> SigningKey? {
+        guard passphrase.isGiven else { return nil }
+        let secret = try passphrase.read(console)
+        return try Repository.open(
+            vault, .passphrase(secret), expecting: repository, heads: NoHeadMemory(), surroundings: surroundings
+        ).keys.site
     }
 }

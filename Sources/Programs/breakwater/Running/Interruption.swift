@@ -63,6 +63,6 @@ final class Interruption: Sendable {
 
     /// - Throws: `.cancelled` once a signal has come.
     func check() throws(Failure) {
-        if isAsked { throw Failure(.cancelled, "interrupted") }
+        if isAsked { throw Failure(.cancelled, "interrupted", advice: "It was asked to stop") }
     }
 }

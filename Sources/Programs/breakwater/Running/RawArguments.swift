@@ -33,7 +33,15 @@ enum RawArguments {
 
     /// The path that an argument means, from where the person is.
     static func path(_ text: String) throws(Failure) -> AbsolutePath {
-        guard !text.isEmpty else { throw Failure(.usage, "a path is empty") }
+        guard !text.isEmpty else {
+            throw Failure(.usage, "a path is empty", advice: "Name a file or directory, or leave the option out.")
+        }
         return AbsolutePath(try bytes(of: text), from: try AbsolutePath.current())
+    }
+
+    /// - Throws: `.usage` for an empty path, which some shell variable was to fill.
+    static func requireVault(_ path: String) throws(Failure) {
+        guard path.isEmpty else { return }
+        throw Failure(.usage, "the path of the vault is empty", advice: "Name the directory that holds the vault.")
     }
 }

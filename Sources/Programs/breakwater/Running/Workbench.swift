@@ -25,7 +25,7 @@ struct Workbench: Sendable {
 
     /// The vault in a directory. Its location is the absolute path, by which the last head seen is remembered.
     func store(at path: String, _ access: DirectoryStore.Access) throws(Failure) -> DirectoryStore {
-        guard !path.isEmpty else { throw Failure(.usage, "the path of the vault is empty") }
+        try RawArguments.requireVault(path)
         guard let resolved = unsafe realpath(path, nil) else {
             let failure = Failure.system(errno, "cannot open the vault \(path)")
             guard failure.code == .notFound else { throw failure }
@@ -116,7 +116,9 @@ enum ClientState {
         if let chosen = variable("BREAKWATER_STATE") { return chosen }
         if let base = variable("XDG_STATE_HOME"), base.hasPrefix("/") { return base + "/breakwater" }
         guard let home = variable("HOME") else {
-            throw Failure(.notFound, "neither BREAKWATER_STATE nor HOME says where state is kept")
+            throw Failure(
+                .notFound, "neither BREAKWATER_STATE nor HOME says where state is kept",
+                advice: "Set BREAKWATER_STATE to a directory of yours.")
         }
         return home + "/.local/state/breakwater"
     }

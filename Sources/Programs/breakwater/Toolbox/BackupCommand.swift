@@ -116,11 +116,20 @@ struct Sources {
     init(paths: [String], disks: [String]) throws(Failure) {
         self.paths = try paths.map { path throws(Failure) in try RawArguments.path(path) }
         self.disks = try disks.map { path throws(Failure) in try RawArguments.path(path) }
-        // What is not there is said before anything is done.
-        for path in self.paths + self.disks {
-            let found = unsafe Name.with(path.bytes) { unsafe open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC) }
-            if found < 0 { throw Failure.system(errno, "cannot back up \(path)") }
+        // What is not there is said before anything is done. Of several paths, those that are there are backed up.
+        for disk in self.disks { if let problem = Self.problem(disk) { throw problem } }
+        let problems = self.paths.compactMap(Self.problem)
+        if problems.count == self.paths.count, let first = problems.first { throw first }
+    }
+
+    private static func problem(_ path: AbsolutePath) -> Failure? {
+        let found = unsafe Name.with(path.bytes) { unsafe open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC) }
+        if found >= 0 {
             close(found)
+            return nil
         }
+        var problem = Failure.system(errno, "cannot back up \(path)")
+        if problem.code != .notFound { problem.code = .failed }
+        return problem
     }
 }

@@ -47,6 +47,7 @@ final class BackupRun {
             options.watch = watch()
             options.memory = memory
             let (root, report) = try TreeCapture(into: session, options: options).run(sources.paths)
+            if sources.disks.isEmpty, let emptiness = report.emptiness { throw emptiness }
             let label = sources.disks.isEmpty ? "" : "files"
             add(.init(label: label, content: .tree(root), bytes: report.bytes, files: report.files), report)
         }

@@ -11,6 +11,7 @@ struct CopyCommand: EngineCommand {
         commandName: "copy", abstract: "Copy what another vault lacks, sealed as it is; no passphrase is needed.",
         discussion: """
             Every pack is verified as it arrives and a snapshot is committed last. Run it again to go on where it stopped.
+            Into a vault that was made elsewhere the repository's owner can copy, with the passphrase.
             """)
 
     @Option(name: .customLong("from"), help: ArgumentHelp("The vault to copy.", valueName: "dir"))
@@ -19,6 +20,7 @@ struct CopyCommand: EngineCommand {
     @Option(name: .customLong("to"), help: ArgumentHelp("The vault to copy to; made if need be.", valueName: "dir"))
     var target: String
 
+    @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
 
     static let whenInterrupted: String? = nil
@@ -31,15 +33,15 @@ struct CopyCommand: EngineCommand {
             throw Failure(
                 .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
         }
-        guard !target.isEmpty else { throw Failure(.usage, "the path of the vault is empty") }
+        try RawArguments.requireVault(target)
         try DirectoryStore.makeRoot(at: target)
         let destination = try bench.store(at: target, .writing)
         try StoreProbe.run(on: destination, bench.surroundings)
         var options = Replicator.Options()
         options.workers = max(3, bench.processors)
         let replicator = Replicator(
-            from: origin, to: destination, siteKeys: ClientSiteKeys(bench.surroundings), heads: bench.heads(),
-            surroundings: bench.surroundings, options: options)
+            from: origin, to: destination, siteKeys: ClientSiteKeys(bench, passphrase: passphrase),
+            heads: bench.heads(), surroundings: bench.surroundings, options: options)
         let progress = bench.progress("copying")
         let interruption = bench.interruption
         let report: CopyReport

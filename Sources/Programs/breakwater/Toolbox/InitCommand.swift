@@ -18,18 +18,24 @@ struct InitCommand: EngineCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let secret = try passphrase.read(bench.console)
-        guard !vault.path.isEmpty else { throw Failure(.usage, "the path of the vault is empty") }
+        try RawArguments.requireVault(vault.path)
         try DirectoryStore.makeRoot(at: vault.path)
+        // Looked at before it is opened for writing, which makes and sweeps its folder of temporaries.
+        let found = try bench.store(at: vault.path, .reading)
+        guard try found.length(of: try Record.key(0)) == nil else { throw taken(found.location) }
+        try VaultFolder.requireVacant(found.location)
         let store = try bench.store(at: vault.path, .writing)
-        guard try store.length(of: try Record.key(0)) == nil else {
-            throw Failure(.exists, "\(store.location) holds a repository already", advice: "Nothing was changed.")
-        }
         try StoreProbe.run(on: store, bench.surroundings)
         let bundle = try KeyBundle.make(surroundings: bench.surroundings)
         let slot = try Slot.wrap(bundle, passphrase: secret, surroundings: bench.surroundings)
-        _ = try Repository.create(
-            in: store, charter: bundle.charter, slots: [slot.bytes], site: try SigningKey(random: bench.surroundings),
-            surroundings: bench.surroundings)
+        do throws(Failure) {
+            _ = try Repository.create(
+                in: store, charter: bundle.charter, slots: [slot.bytes],
+                site: try SigningKey(random: bench.surroundings), surroundings: bench.surroundings)
+        } catch {
+            // Somebody else was quicker.
+            throw error.code == .exists ? taken(store.location) : error
+        }
         let repository = try Repository.open(
             store, .passphrase(secret), heads: bench.heads(), surroundings: bench.surroundings)
         try bench.console.say("Made repository \(repository.id) in \(store.location).")
@@ -39,5 +45,11 @@ struct InitCommand: EngineCommand {
             ("vault", .text(repository.vault.hex)), ("location", .text(store.location)),
         ])
         return 0
+    }
+
+    private func taken(_ location: String) -> Failure {
+        Failure(
+            .refused, "\(location) holds a repository already",
+            advice: "Nothing of it was changed. Back up into it, or name another directory.")
     }
 }

@@ -33,14 +33,18 @@ extension Snapshot {
 
     func tree(label: String?) throws(Failure) -> ContentRef {
         guard case .tree(let root) = try stream(.tree, label: label).content else {
-            throw Failure(.damaged, "the stream is no tree")
+            throw Failure(
+                .damaged, "the stream is no tree, though it says so",
+                advice: "`breakwater repository check` names what is damaged; restore from another snapshot.")
         }
         return root
     }
 
     func disk(label: String?) throws(Failure) -> DiskRef {
         guard case .disk(let disk) = try stream(.disk, label: label).content else {
-            throw Failure(.damaged, "the stream is no disk")
+            throw Failure(
+                .damaged, "the stream is no disk, though it says so",
+                advice: "`breakwater repository check` names what is damaged; restore from another snapshot.")
         }
         return disk
     }

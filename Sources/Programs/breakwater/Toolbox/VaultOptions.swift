@@ -31,7 +31,11 @@ struct PassphraseOptions: ParsableArguments, Sendable {
         }
         let source = try Descriptor.open(try RawArguments.bytes(of: path), O_RDONLY)
         let status = try FileStatus(of: source.number, label: path)
-        guard status.kind != .directory else { throw Failure(.usage, "the passphrase file \(path) is a directory") }
+        guard status.kind != .directory else {
+            throw Failure(
+                .usage, "the passphrase file \(path) is a directory", advice: "Name the file that holds the passphrase."
+            )
+        }
         if status.kind == .file, status.mode & 0o004 != 0 {
             console.warn("everybody on this machine can read the passphrase file \(path); `chmod 600` it")
         }
@@ -42,7 +46,9 @@ struct PassphraseOptions: ParsableArguments, Sendable {
             bytes += more
         }
         guard bytes.count <= Self.longest else {
-            throw Failure(.usage, "the passphrase file \(path) is longer than \(Self.longest) bytes")
+            throw Failure(
+                .usage, "the passphrase file \(path) is longer than \(Self.longest) bytes",
+                advice: "Check that it is the file with the passphrase.")
         }
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
         guard !bytes.isEmpty else {
