@@ -17,6 +17,7 @@ final class Ledger: Sendable {
         var condemned = 0
         var refused = 0
         var copied = 0
+        var staged = 0
     }
 
     private let monitor = Monitor(Contents())

@@ -30,24 +30,37 @@ struct WriterProgram {
         ledger.note { $0.working -= 1 }
     }
 
-    private func backUp(_ content: [UInt8], _ label: String) throws {
+    private mutating func backUp(_ content: [UInt8], _ label: String) throws {
         let repository = try harbour.open(
             store, .granted(try Keys(owning: harbour.bundle, surroundings: surroundings)), surroundings: surroundings)
         var options = BackupSession.Options()
         options.workers = 1
         options.packBytes = 4096
+        var staging = BackupSession.Staging(name: name, time: Timestamp(seconds: 1), host: label)
+        // By hand, so that one seed gives one order.
+        (staging.bytes, staging.pause) = (.max, .max)
+        options.staging = staging
         let session = try repository.beginBackup(options)
         do {
             var writer = session.makeContentWriter(.data)
-            try writer.append(content)
+            try writer.append(Array(content.prefix(content.count / 2)))
+            if seed.below(2) == 0 {
+                try session.stage()
+                ledger.note { $0.staged += 1 }
+            }
+            try writer.append(Array(content.dropFirst(content.count / 2)))
             let reference = try writer.finish()
+            if seed.below(8) == 0 {
+                try session.interrupt()
+                throw Failure(.unreachable, "interrupted")
+            }
             let snapshot = try session.commit(
                 .init(
                     name: name, time: Timestamp(seconds: 1), host: label,
                     streams: [.init(label: "", content: .machine(reference), bytes: reference.length, files: 0)]))
             ledger.note { $0.committed.insert(snapshot.id) }
         } catch {
-            try? session.abandon()
+            try? session.interrupt()
             throw error
         }
     }

@@ -21,7 +21,7 @@ struct RaceTests {
     }
 
     @Test func theRacesAreWorthTheirName() throws {
-        var (condemned, refused, copied, late) = (0, 0, 0, 0)
+        var (condemned, refused, copied, late, staged) = (0, 0, 0, 0, 0)
         for seed in 100..<104 as Range<UInt64> {
             var voyage = try Voyage(seed: seed)
             try voyage.run()
@@ -30,8 +30,9 @@ struct RaceTests {
             condemned += said.condemned
             refused += said.refused
             copied += said.copied
+            staged += said.staged
             late += voyage.origin.delivered + voyage.copy.delivered
         }
-        #expect(condemned > 20 && refused > 0 && copied > 8 && late > 20)
+        #expect(condemned > 20 && refused > 0 && copied > 8 && late > 20 && staged > 8)
     }
 }

@@ -49,7 +49,11 @@ struct RecordSequence {
         let snapshots = state.snapshots.keys.sorted()
         let objects = state.objects.sorted { $0.key < $1.key }.map { ObjectRef(name: $0.key, length: $0.value.length) }
         switch seed.below(16) {
-        case 0, 1, 2: try append(try commit(session: .random(surroundings), native: true), asSite: false)
+        case 0, 1: try append(try commit(session: .random(surroundings), native: true), asSite: false)
+        case 2:
+            let isStage = seed.below(2) == 0
+            try append(
+                try commit(session: .random(surroundings), native: true, isStage: isStage), asSite: false)
         case 3: try append(try commit(session: .random(surroundings), native: false))
         case 4: try append(.forget(some(snapshots)))
         case 5, 6: try append(.condemn(.inline(some(objects)), counted: state.head))
@@ -90,13 +94,15 @@ struct RecordSequence {
     }
 
     /// A commit without sets: rules about packs are another test's.
-    func commit(session: SessionID, native: Bool, extra: [ObjectRef] = []) throws -> RecordBody {
+    func commit(
+        session: SessionID, native: Bool, isStage: Bool = false, extra: [ObjectRef] = []
+    ) throws -> RecordBody {
         let envelope = name(.envelope, session)
         let desktop = DesktopID.random(surroundings)
         var clear = ClearPart(
-            repository: bundle.repository, desktop: desktop, generation: 1, sequence: 1,
+            repository: bundle.repository, desktop: desktop, generation: isStage ? 0 : 1, sequence: isStage ? 0 : 1,
             previous: state.newest[desktop]?.manifest, consistency: .crash, readerGeneration: state.newestReader,
-            streams: [.tree], sets: [], leans: [],
+            streams: isStage ? [] : [.tree], sets: [], leans: [],
             envelopes: [.init(session: session, envelope: envelope.digest)], session: session,
             salt: surroundings.random(32))
         clear.sealed = digest()

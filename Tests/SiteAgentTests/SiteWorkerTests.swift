@@ -70,7 +70,7 @@ import Wire
         #expect(throws: Failure(.cancelled, "")) { try site.worker.carryOut(assignment, context) }
         let store = try site.vault.forReading(site.tenant)
         let repository = try Repository.open(store, .keyless, heads: NoHeadMemory(), surroundings: .system)
-        #expect(repository.log.state.snapshots.isEmpty)
+        #expect(repository.log.state.recoveryPoints.isEmpty)
     }
 
     @Test func aGrantForAnotherJobOrOutOfTimeOpensNothing() throws {

@@ -33,10 +33,15 @@ package struct CaptureReport: Sendable, Equatable {
     package var unreadable: UInt64 = 0
     package var changed: UInt64 = 0
     package var vanished: UInt64 = 0
+    /// Names that patterns or cache tags left out, with all below them.
+    package private(set) var excluded: UInt64 = 0
+    /// The first `mostExcluded` of them.
+    package private(set) var firstExcluded: [String] = []
     /// The first `mostWarnings` of them.
     package private(set) var warnings: [Warning] = []
 
     package static let mostWarnings = 1000
+    package static let mostExcluded = 20
 
     package init() {}
 
@@ -52,6 +57,11 @@ package struct CaptureReport: Sendable, Equatable {
         return Failure(
             .failed, "nothing of what was named could be captured (\(reasons))",
             advice: "Check its owner and mode, or run with more rights")
+    }
+
+    mutating func exclude(_ path: String) {
+        excluded += 1
+        if firstExcluded.count < Self.mostExcluded { firstExcluded.append(path) }
     }
 
     mutating func warn(_ kind: Warning.Kind, _ path: String, _ reason: String = "") {

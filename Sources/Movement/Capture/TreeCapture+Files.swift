@@ -8,6 +8,9 @@ struct SourceProblem: Error {
 }
 
 extension TreeCapture {
+    /// A file that changed while it was read is read again; one that changed every time is marked.
+    private static let attempts = 3
+
     /// 3. A file: nil when it cannot be read or is gone.
     func file(_ name: [UInt8], _ seen: FileStatus, in parent: borrowing Directory) throws -> TreeEntry? {
         let path = parent.describe(name)
@@ -16,23 +19,26 @@ extension TreeCapture {
             report.files += 1
             return known
         }
+        if let known = options.memory?.recall(FileIdentity(seen), session) {
+            return finish(Self.entry(name, .file, seen, known.attributes, content: known.content), seen)
+        }
         let opened = open(name, seen, in: parent, O_RDONLY)
         guard opened >= 0 else {
             warn(-opened, path)
             return nil
         }
         let file = Descriptor(owning: opened, label: path)
-        let status = try FileStatus(of: opened, label: path)
+        var status = try FileStatus(of: opened, label: path)
         guard status.kind == .file else {
             report.warn(.vanished, path, "it became something else while it was looked at")
             return nil
         }
-        let content: ContentRef
-        var isChanged = false
-        if let known = options.memory?.recall(FileIdentity(status)), session.lean(on: known) {
-            content = known
-            options.memory?.remember(FileIdentity(status), known)
-        } else {
+        var content: ContentRef
+        var isChanged: Bool
+        var attempt = 0
+        repeat {
+            attempt += 1
+            options.memory?.begin()
             do {
                 content = try store(file, status)
             } catch let problem as SourceProblem {
@@ -41,19 +47,25 @@ extension TreeCapture {
             }
             let after = try FileStatus(of: opened, label: path)
             isChanged = FileIdentity(after) != FileIdentity(status) || content.length != status.size
-            if isChanged {
-                report.warn(.changed, path)
-            } else {
-                options.memory?.remember(FileIdentity(status), content)
-            }
-        }
+            if isChanged, attempt < Self.attempts { status = after }
+        } while isChanged && attempt < Self.attempts
+        if isChanged { report.warn(.changed, path, "read \(attempt) times") }
+        let unreadable = report.unreadable
         let attributes = extended(FileAttributes(of: opened, located: false, label: path), path)
+        if !isChanged && report.unreadable == unreadable {
+            options.memory?.remember(FileIdentity(status), content, attributes)
+        }
         var entry = Self.entry(name, .file, status, attributes, content: content)
         entry.changedWhileRead = isChanged
+        return finish(entry, status)
+    }
+
+    private func finish(_ entry: TreeEntry, _ status: FileStatus) -> TreeEntry {
+        var entry = entry
         entry.link = links.number(status)
         links.keep(status, entry)
         report.files += 1
-        report.bytes += content.length
+        report.bytes += entry.size
         return entry
     }
 
@@ -61,7 +73,8 @@ extension TreeCapture {
     /// fewer bytes lie on the disk than the file is long.
     private func store(_ file: borrowing Descriptor, _ status: FileStatus) throws -> ContentRef {
         guard status.size > 0 else { return .empty }
-        var writer = session.makeContentWriter(.data)
+        let memory = options.memory
+        var writer = session.makeContentWriter(.data, note: memory.map { memory in { memory.note($0) } })
         var at: UInt64 = 0
         if status.allocated >= status.size {
             try read(file, from: &at, to: status.size, into: &writer)

@@ -19,6 +19,7 @@ package final class TreeCapture {
     let options: CaptureOptions
     var report = CaptureReport()
     var links = LinkGroups()
+    private var scope: ExcludeScope
     private var leftOut: Set<Place> = []
     private let user = geteuid()
 
@@ -34,6 +35,7 @@ package final class TreeCapture {
     package init(into session: BackupSession, options: CaptureOptions = CaptureOptions()) {
         self.session = session
         self.options = options
+        scope = ExcludeScope(options.exclude)
     }
 
     /// Captures the paths.
@@ -50,7 +52,7 @@ package final class TreeCapture {
         }
         let forest = PathForest(paths)
         let root = try Directory(at: "/")
-        let content = forest.root.isWhole ? try entries(of: root, depth: 0) : try selection(forest.root, in: root)
+        let content = forest.root.isWhole ? try whole(of: root) : try selection(forest.root, in: root)
         return (content, report)
     }
 
@@ -107,24 +109,61 @@ package final class TreeCapture {
 
     // MARK: - 2. Directories
 
+    private func whole(of directory: borrowing Directory) throws -> ContentRef {
+        scope.begin()
+        return try entries(of: directory, depth: 0)
+    }
+
     private func entries(of directory: borrowing Directory, depth: Int) throws -> ContentRef {
-        let listed: [DirectoryEntry]
-        do {
-            listed = try directory.sortedEntries()
-        } catch {
-            report.warn(.unreadable, directory.label, error.what)
-            return .empty
-        }
-        report.listed += 1
         let fileSystem = try directory.status().fileSystem
+        let isCache = options.excludeCaches && ExcludeFiles.isCache(directory)
+        readPatterns(of: directory)
         var content = session.makeContentWriter(.tree)
-        for found in listed {
-            if let entry = try entry(found.name, in: directory, on: fileSystem, depth: depth + 1) {
-                try content.append(entry.framed)
-                try options.watch?(report)
+        var last: [UInt8]?
+        while true {
+            let listed: [DirectoryEntry]
+            do {
+                listed = try directory.sortedEntries(after: last, limit: options.namesAtOnce)
+            } catch {
+                report.warn(.unreadable, directory.label, error.what)
+                break
             }
+            if last == nil { report.listed += 1 }
+            for found in listed {
+                if isCache ? found.name != ExcludeFiles.cacheTag : leavesOut(found, in: directory) {
+                    report.exclude(directory.describe(found.name))
+                } else if let entry = try entry(found.name, in: directory, on: fileSystem, depth: depth + 1) {
+                    try content.append(entry.framed)
+                    try options.watch?(report)
+                }
+            }
+            if listed.count < options.namesAtOnce { break }
+            last = listed.last?.name
         }
         return try content.finish()
+    }
+
+    /// What a `.breakwaterignore` says of the directory it lies in. One that cannot be read leaves out nothing: it is
+    /// itself captured, and reported then.
+    private func readPatterns(of directory: borrowing Directory) {
+        let limit = ExcludeList.longestFile + 1
+        guard let bytes = try? ExcludeFiles.read(ExcludeFiles.patterns, in: directory, atMost: limit) else { return }
+        let path = directory.describe(ExcludeFiles.patterns)
+        do {
+            let list = try ExcludeList(file: bytes)
+            scope.add(list)
+            guard let first = list.wrongLines.first else { return }
+            report.warn(.skipped, path, "line \(first) is no pattern and leaves out nothing")
+        } catch {
+            report.warn(.skipped, path, "as a file of patterns: \(error.what); it leaves out nothing")
+        }
+    }
+
+    private func leavesOut(_ found: DirectoryEntry, in directory: borrowing Directory) -> Bool {
+        guard !scope.isEmpty else { return false }
+        var kind = found.kind
+        if kind == .unknown, let status = try? directory.status(of: found.name) { kind = status.kind }
+        return scope.leavesOut(found.name, isDirectory: kind == .directory)
     }
 
     /// One name, with all below it. Nil when there is nothing to store.
@@ -180,7 +219,9 @@ package final class TreeCapture {
         } else if let fileSystem, status.fileSystem != fileSystem, options.oneFileSystem {
             report.warn(.skipped, directory.label, "another file system is mounted there")
         } else {
+            if fileSystem == nil { scope.begin() } else { scope.enter(name) }
             content = try entries(of: directory, depth: depth)
+            if fileSystem != nil { scope.leave() }
         }
         report.directories += 1
         let attributes = extended(FileAttributes(of: opened, located: false, label: directory.label), directory.label)

@@ -108,8 +108,7 @@ package struct Replicator: Sendable {
     private func pendingSnapshots(_ source: Repository, _ target: Repository, _ report: inout CopyReport) -> [Digest] {
         let there = target.log.state
         var pending: [Digest] = []
-        for (digest, committed) in source.log.state.snapshots.sorted(by: { $0.value.record < $1.value.record })
-        where !committed.isForgotten {
+        for digest in source.log.state.recoveryPoints.map(\.manifest.name.digest) {
             if there.forgotten.contains(digest) {
                 report.forgotten += 1
             } else if there.snapshots[digest] != nil {

@@ -52,11 +52,12 @@ extension Repository {
     package func snapshots() throws(Failure) -> (snapshots: [Snapshot], damaged: [(id: Digest, problem: Failure)]) {
         var opened: [Snapshot] = []
         var damaged: [(Digest, Failure)] = []
-        for (digest, committed) in log.state.snapshots.sorted(by: { $0.value.record < $1.value.record })
-        where !committed.isForgotten {
+        for committed in log.state.recoveryPoints {
             do throws(Failure) {
                 opened.append(try snapshot(committed))
-            } catch  where error.code == .damaged || error.code == .notFound { damaged.append((digest, error)) }
+            } catch  where error.code == .damaged || error.code == .notFound {
+                damaged.append((committed.manifest.name.digest, error))
+            }
         }
         return (opened, damaged)
     }
@@ -65,7 +66,9 @@ extension Repository {
     /// - Throws: `.notFound`; `.usage` when several begin so.
     package func findSnapshot(_ text: String) throws(Failure) -> Snapshot {
         if text.hasPrefix("latest:") { return try latestSnapshot(named: String(text.dropFirst("latest:".count))) }
-        let matching = log.state.snapshots.filter { !$0.value.isForgotten && $0.key.hex.hasPrefix(text.lowercased()) }
+        let matching = log.state.recoveryPoints.filter {
+            $0.manifest.name.digest.hex.hasPrefix(text.lowercased())
+        }
         guard let first = matching.first, !text.isEmpty else {
             if let cut = log.shortfall {
                 throw Failure(
@@ -79,7 +82,7 @@ extension Repository {
         guard matching.count == 1 else {
             throw Failure(.usage, "\(matching.count) snapshots' ids begin with \(text)", advice: "Give more digits.")
         }
-        return try snapshot(first.value)
+        return try snapshot(first)
     }
 
     /// The newest snapshot of a desktop. When that one cannot be opened, an older one is not passed off as it.
@@ -94,8 +97,7 @@ extension Repository {
                 advice: "A snapshot named by its id can be restored. \(cut.advice)")
         }
         let desktop = secret.desktop(named: name)
-        let all = log.state.snapshots.values.filter { !$0.isForgotten && $0.clear.desktop == desktop }
-            .sorted { $0.record < $1.record }
+        let all = log.state.recoveryPoints.filter { $0.clear.desktop == desktop }
         guard let newest = all.last else {
             throw Failure(
                 .notFound, "no snapshot is named \(name)", advice: "`breakwater repository snapshots` lists them.")

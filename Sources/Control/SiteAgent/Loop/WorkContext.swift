@@ -22,9 +22,12 @@ package final class WorkContext: Sendable {
 
     package let assignment: Assignment
     private let state: Mutex<State>
+    private let heard: (@Sendable (JobProgress) -> Void)?
 
-    package init(_ assignment: Assignment) {
+    /// - Parameter heard: called with all progress, by the thread that makes it.
+    package init(_ assignment: Assignment, heard: (@Sendable (JobProgress) -> Void)? = nil) {
         self.assignment = assignment
+        self.heard = heard
         state = Mutex(State(term: assignment.term))
     }
 
@@ -36,7 +39,10 @@ package final class WorkContext: Sendable {
 
     package var progress: JobProgress { state.withLock { $0.progress } }
 
-    package func tell(_ progress: JobProgress) { state.withLock { $0.progress = progress } }
+    package func tell(_ progress: JobProgress) {
+        state.withLock { $0.progress = progress }
+        heard?(progress)
+    }
 
     package var stop: Stop? { state.withLock { $0.stop } }
 

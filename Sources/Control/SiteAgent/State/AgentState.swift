@@ -12,6 +12,7 @@ package import Wire
 /// | `identity.json` | certificate, key and what the coordinator said at enrolment |
 /// | `heads/<vault>` | the newest head seen of each repository's log |
 /// | `results/<job>` | work that is done and that the coordinator has not yet acknowledged |
+/// | `files/<repository>/<desktop>` | what the last backup read, so that unchanged files are not read again |
 /// | `runs/<run>/` | machines of recovery runs: overlays, sockets |
 /// | `evidence/<run>/` | screenshots |
 package final class AgentState: Sendable {
@@ -89,6 +90,7 @@ package final class AgentState: Sendable {
 
     package var results: ResultShelf { ResultShelf(directory: path + "/results") }
     package var heads: AgentHeads { AgentHeads(directory: path + "/heads") }
+    package var filesFolder: String { path + "/files" }
     package func runFolder(_ run: RecoveryRun.ID) -> String { "\(path)/runs/\(run)" }
     package func evidenceFolder(_ run: RecoveryRun.ID) -> String { "\(path)/evidence/\(run)" }
 

@@ -22,13 +22,17 @@ struct BackupCapture {
         note(report)
     }
 
-    /// - Parameter leavingOut: directories that are not captured, whatever leads to them: vault and state.
+    /// - Parameters:
+    ///   - leavingOut: directories that are not captured, whatever leads to them: vault and state.
+    ///   - memory: what an earlier backup of the desktop read.
     mutating func addFolders(
-        _ folders: [String], leavingOut: [String], to session: BackupSession, _ context: WorkContext
+        _ folders: [String], leavingOut: [String], memory: FileMemory?, to session: BackupSession,
+        _ context: WorkContext
     ) throws {
         let before = bytes
         var options = CaptureOptions()
         options.leaveOut = leavingOut.map { AbsolutePath($0) }
+        options.memory = memory
         options.watch = { report in
             try context.goOn()
             context.tell(JobProgress(stage: .reading, done: before + report.bytes, files: report.files))

@@ -24,9 +24,8 @@ struct BackupIntent {
         guard let bytes = try PrivateFile.read(path) else { return nil }
         let kept = try CanonicalJSON.decode(Kept.self, from: bytes, wrong: .damaged)
         let state = repository.log.state
-        guard let found = state.snapshots.first(where: { $0.value.clear.session.hex == kept.session }) else {
-            return nil
-        }
+        let isCommit = { (held: LogState.Committed) in !held.clear.isStage && held.clear.session.hex == kept.session }
+        guard let found = state.snapshots.first(where: { isCommit($0.value) }) else { return nil }
         var result = kept.result
         result.snapshot = found.key.hex
         result.head = SiteWorker.head(repository)

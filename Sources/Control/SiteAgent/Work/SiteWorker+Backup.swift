@@ -1,9 +1,11 @@
+import Capture
 import Glibc
 import Logging
 import Model
 import ObjectStore
 import Platform
 import Repository
+import Sealing
 
 extension SiteWorker {
     /// 1. If this job has committed before, and only its report was lost, that is reported.
@@ -23,13 +25,16 @@ extension SiteWorker {
             return before
         }
 
-        let session = try repository.beginBackup()
+        var options = BackupSession.Options()
+        options.staging = BackupSession.Staging(name: work.desktop.text, time: taken, host: Self.hostName)
+        let session = try repository.beginBackup(options)
+        let memory = fileMemory(of: work, in: repository)
         do {
             var capture = BackupCapture()
             if let image = work.diskImage { try capture.addDisk(image, to: session, context) }
             if !work.folders.isEmpty {
                 try capture.addFolders(
-                    work.folders, leavingOut: [vault.path, state.path], to: session, context)
+                    work.folders, leavingOut: [vault.path, state.path], memory: memory, to: session, context)
             }
             try context.goOn()
             context.tell(
@@ -47,14 +52,25 @@ extension SiteWorker {
                     incomplete: capture.incomplete))
             if let problem = repository.writeCheckpointAfterWork() { logger.warning("\(problem)") }
             result.snapshot = snapshot.id.hex
+            // Without it the next backup takes longer, and that is all.
+            try? memory?.save()
             result.storedBytes = session.storedBytes
             result.milliseconds = milliseconds(since: start)
             result.head = Self.head(repository)
             return result
         } catch {
-            try? session.abandon()
+            try? memory?.leave()
+            try? session.interrupt()
             throw error
         }
+    }
+
+    /// What the last backup of this desktop read here, under the agent's own state.
+    private func fileMemory(of work: BackupWork, in repository: Repository) -> FileMemory? {
+        guard !work.folders.isEmpty, let secret = repository.keys.secret else { return nil }
+        let place = "\(state.filesFolder)/\(repository.id)/\(secret.desktop(named: work.desktop.text))"
+        return FileMemory(
+            at: AbsolutePath(place), secret: secret, repository: repository.id, surroundings: surroundings)
     }
 
     private static var hostName: String {

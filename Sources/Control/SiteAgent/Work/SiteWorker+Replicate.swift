@@ -42,9 +42,9 @@ extension SiteWorker {
         let copy = try Repository.open(
             store, .keyless, expecting: options.expected, site: secrets.site, heads: heads, surroundings: surroundings)
         let state = copy.log.state
-        let held = state.snapshots.filter { !$0.value.isForgotten }.sorted { $0.value.record < $1.value.record }
+        let held = state.recoveryPoints.map(\.manifest.name.digest)
         return ReplicateResult(
-            snapshots: held.suffix(1000).map { $0.key.hex }, copiedBytes: report.bytesSent,
+            snapshots: held.suffix(1000).map(\.hex), copiedBytes: report.bytesSent,
             objects: UInt64(report.packs), milliseconds: milliseconds(since: start), head: Self.head(copy),
             warnings: (report.interruption.map { [String($0.description.prefix(1000))] } ?? [])
                 + report.damaged.prefix(100).map {

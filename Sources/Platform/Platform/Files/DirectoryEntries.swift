@@ -16,20 +16,49 @@ package struct DirectoryEntry: Sendable, Equatable {
 extension Directory {
     /// Every entry but `.` and `..`, in no order.
     package func entries() throws(Failure) -> [DirectoryEntry] {
+        var found: [DirectoryEntry] = []
+        try list { found.append($0) }
+        return found
+    }
+
+    /// The first `limit` entries after `name`, ordered by the bytes of the names: a directory of any size, a piece at a
+    /// time. At most twice `limit` entries are held, and the directory is read once a piece.
+    package func sortedEntries(after name: [UInt8]?, limit: Int) throws(Failure) -> [DirectoryEntry] {
+        precondition(limit > 0)
+        var found: [DirectoryEntry] = []
+        // Nothing from here on is among the first.
+        var bound: [UInt8]?
+        func cut() {
+            found.sort { $0.name.lexicographicallyPrecedes($1.name) }
+            guard found.count > limit else { return }
+            found.removeSubrange(limit...)
+            bound = found.last?.name
+        }
+        try list { entry in
+            if let name, !name.lexicographicallyPrecedes(entry.name) { return }
+            if let bound, !entry.name.lexicographicallyPrecedes(bound) { return }
+            found.append(entry)
+            if found.count >= limit * 2 { cut() }
+        }
+        cut()
+        return found
+    }
+
+    /// Calls `take` with every entry but `.` and `..`, in no order.
+    private func list(_ take: (DirectoryEntry) -> Void) throws(Failure) {
         let reader = unsafe openat(number, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if reader < 0 { throw Failure.system(errno, "cannot read the directory \(label)") }
         defer { close(reader) }
-        var found: [DirectoryEntry] = []
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 8)
         defer { unsafe buffer.deallocate() }
         while true {
             let count = unsafe linux_list(reader, buffer.baseAddress, UInt(buffer.count))
-            if count == 0 { return found }
+            if count == 0 { return }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw Failure.system(errno, "cannot read the directory \(label)")
             }
-            unsafe Self.parse(UnsafeRawBufferPointer(rebasing: buffer[0..<count]), into: &found)
+            unsafe Self.parse(UnsafeRawBufferPointer(rebasing: buffer[0..<count]), take)
         }
     }
 
@@ -41,7 +70,7 @@ extension Directory {
     }
 
     /// struct linux_dirent64: inode (8), offset (8), record length (2), type (1), name with a NUL at its end.
-    private static func parse(_ records: UnsafeRawBufferPointer, into found: inout [DirectoryEntry]) {
+    private static func parse(_ records: UnsafeRawBufferPointer, _ take: (DirectoryEntry) -> Void) {
         var at = 0
         while at + 19 < records.count {
             let length = Int(unsafe records.loadUnaligned(fromByteOffset: at + 16, as: UInt16.self))
@@ -52,7 +81,7 @@ extension Directory {
             at += length
             let dot = UInt8(ascii: ".")
             if name == [dot] || name == [dot, dot] || name.isEmpty { continue }
-            found.append(DirectoryEntry(name: name, kind: kind(type)))
+            take(DirectoryEntry(name: name, kind: kind(type)))
         }
     }
 

@@ -22,6 +22,8 @@ struct BackupCommand: EngineCommand {
     @Option(name: .customLong("disk"), help: ArgumentHelp("A raw disk image or a block device.", valueName: "image"))
     var disks: [String] = []
 
+    @OptionGroup(title: "Leaving out") var excludes: ExcludeOptions
+
     @Flag(name: .long, help: "Do not enter other file systems that are mounted below the paths.")
     var oneFileSystem = false
 
@@ -44,21 +46,27 @@ struct BackupCommand: EngineCommand {
     func perform(_ bench: Workbench) throws -> Int32 {
         let start = bench.surroundings.uptime()
         let sources = try Sources(paths: paths, disks: disks)
+        var capture = CaptureOptions()
+        capture.oneFileSystem = oneFileSystem
+        capture.exclude = try excludes.list()
+        capture.excludeCaches = excludes.excludeCaches
         let secret = try passphrase.read(bench.console)
         let repository = try bench.open(vault.path, .writing, passphrase: secret)
         try StoreProbe.run(on: repository.store, bench.surroundings)
         var options = BackupSession.Options()
         options.workers = bench.processors
+        options.staging = BackupSession.Staging(name: name, time: bench.surroundings.now(), host: BackupRun.host)
         let session = try repository.beginBackup(options)
         let memory = bench.memory(of: name, in: repository, forgetting: readAll)
-        let run = BackupRun(
-            sources, session, bench, vault: repository.store.location, oneFileSystem: oneFileSystem, memory: memory)
+        capture.memory = memory
+        let run = BackupRun(sources, session, bench, vault: repository.store.location, capture)
         let snapshot: Snapshot
         do {
             try run.capture()
             try bench.interruption.check()
             snapshot = try session.commit(run.draft(named: name))
         } catch {
+            try? memory?.leave()
             throw giveUp(session, error)
         }
         if let problem = repository.writeCheckpointAfterWork() { bench.console.warn("\(problem)") }
@@ -70,12 +78,15 @@ struct BackupCommand: EngineCommand {
     /// Winds the session up, and adds to the error what has become of it.
     private func giveUp(_ session: BackupSession, _ error: any Error) -> any Error {
         // That it cannot be wound up as well changes nothing of what is safe; the first error is the one to mend.
-        try? session.abandon()
+        try? session.interrupt()
         guard var failure = error as? Failure else { return error }
-        let words =
+        var words =
             failure.code == .unknownOutcome
             ? "Earlier snapshots are untouched; `breakwater repository snapshots` shows whether this one was committed"
             : "Nothing of this backup is visible, and earlier snapshots are untouched; run it again"
+        if session.keptBytes > 0, failure.code != .unknownOutcome {
+            words += ", and it goes on from the \(Words.bytes(session.keptBytes)) that are stored"
+        }
         failure.advice = [failure.advice, words].filter { !$0.isEmpty }.joined(separator: ". ")
         return failure
     }
@@ -91,6 +102,11 @@ struct BackupCommand: EngineCommand {
             "  \(Words.count(snapshot.files, "file", "files")), \(Words.bytes(snapshot.bytes)); "
                 + "\(Words.bytes(run.session.counters.newBytes)) were new and took \(Words.bytes(snapshot.part.storedBytes))"
         )
+        if run.excluded > 0 {
+            let first = run.firstExcluded.prefix(3).map(Words.visible).joined(separator: ", ")
+            let more = run.excluded > 3 ? " and others" : ""
+            try console.say("  \(Words.count(run.excluded, "name was", "names were")) left out: \(first)\(more)")
+        }
         try console.say(
             "  \(Words.duration(seconds: UInt64(seconds.rounded()))), \(Words.bytes(UInt64(Double(snapshot.bytes) / max(seconds, 0.001))))/s"
         )
@@ -98,7 +114,8 @@ struct BackupCommand: EngineCommand {
             [("event", "result")] + snapshot.members + [
                 ("bytesRead", .number(run.bytesRead)), ("newBytes", .number(run.session.counters.newBytes)),
                 ("seconds", .fraction(seconds)), ("unreadable", .number(run.unreadable)),
-                ("changed", .number(run.changed)),
+                ("changed", .number(run.changed)), ("excluded", .number(run.excluded)),
+                ("firstExcluded", .list(run.firstExcluded.map { .text($0) })),
             ])
         guard run.unreadable + run.changed > 0 else { return 0 }
         throw Failure(

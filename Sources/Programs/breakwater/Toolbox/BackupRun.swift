@@ -10,8 +10,7 @@ final class BackupRun {
     private let sources: Sources
     private let bench: Workbench
     private let vault: String
-    private let oneFileSystem: Bool
-    private let memory: FileMemory?
+    private let options: CaptureOptions
     private let progress: Progress
     private let time: Timestamp
     private var streams: [SealedPart.Stream] = []
@@ -22,30 +21,29 @@ final class BackupRun {
     private(set) var bytesRead: UInt64 = 0
     private(set) var unreadable: UInt64 = 0
     private(set) var changed: UInt64 = 0
+    private(set) var excluded: UInt64 = 0
+    private(set) var firstExcluded: [String] = []
 
     init(
-        _ sources: Sources, _ session: BackupSession, _ bench: Workbench, vault: String, oneFileSystem: Bool,
-        memory: FileMemory?
+        _ sources: Sources, _ session: BackupSession, _ bench: Workbench, vault: String, _ options: CaptureOptions
     ) {
-        self.memory = memory
+        self.options = options
         self.sources = sources
         self.session = session
         self.bench = bench
         self.vault = vault
-        self.oneFileSystem = oneFileSystem
         progress = bench.progress("backing up")
         time = bench.surroundings.now()
     }
 
     func capture() throws {
-        let survey = bench.console.drawsProgress ? Survey(sources, oneFileSystem: oneFileSystem, progress) : nil
+        let survey =
+            bench.console.drawsProgress ? Survey(sources, oneFileSystem: options.oneFileSystem, progress) : nil
         defer { survey?.stop() }
         if !sources.paths.isEmpty {
-            var options = CaptureOptions()
-            options.oneFileSystem = oneFileSystem
+            var options = options
             options.leaveOut = [AbsolutePath(vault)]
             options.watch = watch()
-            options.memory = memory
             let (root, report) = try TreeCapture(into: session, options: options).run(sources.paths)
             if sources.disks.isEmpty, let emptiness = report.emptiness { throw emptiness }
             let label = sources.disks.isEmpty ? "" : "files"
@@ -81,6 +79,8 @@ final class BackupRun {
         bytesRead += report.bytesRead
         unreadable += report.unreadable
         changed += report.changed
+        excluded += report.excluded
+        firstExcluded += report.firstExcluded
     }
 
     func draft(named name: String) -> BackupSession.Draft {
@@ -88,7 +88,7 @@ final class BackupRun {
             name: name, time: time, host: Self.host, streams: streams, incomplete: unreadable + changed)
     }
 
-    private static var host: String {
+    static var host: String {
         var name = [CChar](repeating: 0, count: 256)
         guard unsafe gethostname(&name, name.count - 1) == 0 else { return "" }
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -75,7 +75,7 @@ package final class Checker: Sendable {
     var isKeyed: Bool { repository.keys.secret != nil && !repository.keys.readers.isEmpty }
 
     var liveSnapshots: [LogState.Committed] {
-        state.snapshots.values.filter { !$0.isForgotten }.sorted { $0.record < $1.record }
+        state.recoveryPoints
     }
 
     // MARK: - 6. Touched snapshots, and where to have it from
@@ -104,7 +104,7 @@ package final class Checker: Sendable {
                 case .envelope:
                     liveSnapshots.filter { $0.clear.envelopes.contains { $0.envelope == digest } }
                         .map(\.manifest.name.digest)
-                case .manifest: state.snapshots[digest].map { $0.isForgotten ? [] : [digest] } ?? []
+                case .manifest: liveSnapshots.filter { $0.manifest.name.digest == digest }.map { _ in digest }
                 case .segment, .slot, .page, .checkpoint, .siteKey: []
                 }
             finding.snapshots = Set(finding.snapshots + touched).sorted()

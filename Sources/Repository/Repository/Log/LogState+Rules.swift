@@ -161,6 +161,10 @@ extension LogState {
             guard clear.readerGeneration == newestReader else {
                 throw RuleBroken("it is not sealed to the newest readers")
             }
+            if clear.isStage {
+                try judge(stage: clear)
+                break
+            }
             let last = newest[clear.desktop]
             guard clear.previous == last?.manifest else {
                 throw RuleBroken("it does not name the desktop's last snapshot")
@@ -170,6 +174,7 @@ extension LogState {
             }
         case .copied(let origin, _, _):
             guard origin != vault else { throw RuleBroken("a copy from the vault itself") }
+            guard !clear.isStage else { throw RuleBroken("a stage is not copied") }
         }
         let new = try newObjects(commit, pages)
         try cover(clear, new: new.map(\.name), pages)
@@ -177,6 +182,8 @@ extension LogState {
         snapshots[digest] = Committed(
             record: record.number, manifest: commit.manifest, clear: clear, origin: commit.origin,
             author: author?.author, isForgotten: false)
+        // Its session goes on, and it is in no desktop's order.
+        if clear.isStage { return }
         let last = newest[clear.desktop]
         if last.map({ ($0.generation, $0.sequence) < (clear.generation, clear.sequence) }) ?? true {
             newest[clear.desktop] = Newest(

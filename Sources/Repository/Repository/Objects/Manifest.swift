@@ -101,6 +101,9 @@ package struct ClearPart: Hashable, Sendable {
 
     package var bytes: [UInt8] { core + sealed.bytes }
 
+    /// No recovery point, but what an unfinished session of the desktop had stored when it was committed.
+    package var isStage: Bool { streams.isEmpty }
+
     package init(_ bytes: [UInt8]) throws(Failure) {
         var decoder = CanonicalDecoder(bytes, "a manifest's clear part")
         guard try decoder.raw(4) == Self.magic, try decoder.byte() == 1 else {

@@ -24,13 +24,13 @@ package final class BackupSession {
     package let scanner: BoundaryScanner
     package private(set) var counters = Counters()
 
-    private let repository: Repository
-    private let secret: WriterSecret
-    private let author: Keys.Author
-    private let key: SessionKey
-    private let envelope: ObjectRef
-    private let readerGeneration: UInt32
-    private let packs: PackWriter
+    let repository: Repository
+    let secret: WriterSecret
+    let author: Keys.Author
+    let key: SessionKey
+    let envelope: ObjectRef
+    let readerGeneration: UInt32
+    let packs: PackWriter
     private let limits: PackWriter.Limits
     private let index: ChunkIndex
     /// Packs of the index that hold something the snapshot refers to.
@@ -41,6 +41,9 @@ package final class BackupSession {
     private var groups: [ChunkKind: PackWriter.Group] = [:]
     private var spareBuffer: [UInt8]?
     private let claim: ClaimID
+    let staging: Staging?
+    /// What of this session stands in stages.
+    var staged: Staged
 
     /// How a session is set up.
     package struct Options: Sendable {
@@ -50,6 +53,8 @@ package final class BackupSession {
         package var level = 3
         /// A pack is closed when it holds this many bytes.
         package var packBytes = 16 << 20
+        /// Whose backup it is, for the stages by which an interrupted one is gone on with; nil for none.
+        package var staging: Staging?
         package init() {}
     }
 
@@ -65,6 +70,7 @@ package final class BackupSession {
         id = session
         let claim = ClaimID.random(surroundings)
         self.claim = claim
+        staged = Staged(at: surroundings.uptime())
         let state = try repository.appendAsAuthor { _ in .claim(claim, .session(session)) }
         guard let reader = state.readers[state.newestReader] else {
             throw Failure(.damaged, "the log names no reader key")
@@ -76,6 +82,7 @@ package final class BackupSession {
             dataKey: dataKey, repository: repository.id, session: session, generation: readerGeneration, reader: reader,
             writer: author.key.verifying, ephemeral: surroundings.random(32))
         envelope = try Repository.put(sealed.bytes, as: .envelope, session: session, repository.store)
+        staging = state.charter.features.contains(Charter.stages) ? options.staging : nil
         let cut = state.charter.cut
         scanner = BoundaryScanner(
             key: secret.boundaryKey,
@@ -112,17 +119,25 @@ package final class BackupSession {
     }
 
     /// Leans on content that an earlier session stored, without its bytes: for a file that has not changed since.
-    /// - Returns: false, and nothing is leant on, unless every chunk of it lies in a pack that may be leant on. Content
-    ///   whose list of chunks is stored apart is not looked into: false.
-    package func lean(on content: ContentRef) -> Bool {
-        guard content.depth == 0 else { return false }
-        var packs: [UInt32] = []
-        for chunk in content.chunks where chunk.id != .hole && !fresh.contains(chunk.id) {
-            guard let known = index.find(chunk.id, in: isThere), UInt64(known.length) == chunk.length else {
+    /// - Parameter listed: asks for each chunk of content that has a list of them, and of that list; false when one is not
+    ///   there, or it does not know them.
+    /// - Returns: false, and nothing is leant on, unless every chunk of it lies in a pack that may be leant on.
+    package func lean(
+        on content: ContentRef, listed: (_ isThere: (ChunkID) -> Bool) -> Bool = { _ in false }
+    ) -> Bool {
+        var packs: Set<UInt32> = []
+        func find(_ id: ChunkID, length: UInt64? = nil) -> Bool {
+            if id == .hole || fresh.contains(id) { return true }
+            guard let known = index.find(id, in: isThere), length.map({ $0 == UInt64(known.length) }) ?? true else {
                 return false
             }
-            packs.append(known.pack)
+            packs.insert(known.pack)
+            return true
         }
+        let isWhole =
+            content.depth == 0
+            ? content.chunks.allSatisfy { find($0.id, length: $0.length) } : listed { find($0) }
+        guard isWhole else { return false }
         usedPacks.formUnion(packs)
         return true
     }
@@ -148,10 +163,12 @@ package final class BackupSession {
         group.chunks.append(ChunkRef(id: id, length: UInt64(bytes.count)))
         let isFull = group.bytes.count >= limits.groupBytes / 2 || group.chunks.count >= limits.groupChunks
         groups[kind] = group
-        if isFull { try flush(kind) }
+        guard isFull else { return }
+        try flush(kind)
+        try stageIfDue()
     }
 
-    private func flush(_ kind: ChunkKind) throws {
+    func flush(_ kind: ChunkKind) throws {
         guard let group = groups.removeValue(forKey: kind) else { return }
         try packs.submit(group)
     }
@@ -165,10 +182,11 @@ package final class BackupSession {
     // MARK: - Content
 
     /// For the bytes of a file, a directory or a document.
-    package func makeContentWriter(_ kind: ChunkKind) -> ContentWriter {
-        guard kind == .data else { return ContentWriter(self, kind, buffer: nil) }
+    /// - Parameter note: called with every chunk of it, and of the list of them.
+    package func makeContentWriter(_ kind: ChunkKind, note: ((ChunkID) -> Void)? = nil) -> ContentWriter {
+        guard kind == .data else { return ContentWriter(self, kind, buffer: nil, note: note) }
         defer { spareBuffer = nil }
-        return ContentWriter(self, kind, buffer: spareBuffer)
+        return ContentWriter(self, kind, buffer: spareBuffer, note: note)
     }
 
     func recycle(_ buffer: [UInt8]) { spareBuffer = buffer }
@@ -208,10 +226,12 @@ package final class BackupSession {
     package func commit(_ draft: Draft) throws -> Snapshot {
         for kind in ChunkKind.allCases { try flush(kind) }
         let finished = try packs.finish()
-        var objects = [envelope] + finished.map(\.object)
+        var objects = staged.isEmpty ? [envelope] : []
+        objects += finished.map(\.object)
         objects += try putSegments(finished)
         let reused = usedPacks.map { index.packs[Int($0)] }
-        let sets = try putSets(Set(reused.map(\.root)).union(finished.map(\.object.name.digest)))
+        let own = staged.roots.union(finished.map(\.object.name.digest))
+        let sets = try putSets(Set(reused.map(\.root)).union(own))
         objects += sets.new
         let part = SealedPart(
             name: draft.name, time: draft.time, host: draft.host, streams: draft.streams,
@@ -238,10 +258,12 @@ package final class BackupSession {
         guard let committed, let held = after.snapshots[SHA256.hash(committed.bytes)] else {
             throw Failure(.failed, "the commit is not in the log after it was appended")
         }
+        // Whoever holds the site key forgets them later; until then they cost their manifests.
+        _ = try? repository.forgetSupersededStages()
         return Snapshot(committed: held, part: part, manifest: committed)
     }
 
-    private func putSegments(_ finished: [PackWriter.Finished]) throws(Failure) -> [ObjectRef] {
+    func putSegments(_ finished: [PackWriter.Finished]) throws(Failure) -> [ObjectRef] {
         var references: [ObjectRef] = []
         var packs: [Segment.Pack] = []
         var entries: [SegmentEntry] = []
@@ -263,7 +285,7 @@ package final class BackupSession {
         return references
     }
 
-    private func putSets(_ roots: Set<Digest>) throws(Failure) -> (all: [Digest], new: [ObjectRef]) {
+    func putSets(_ roots: Set<Digest>) throws(Failure) -> (all: [Digest], new: [ObjectRef]) {
         let state = repository.log.state
         var all: [Digest] = []
         var new: [ObjectRef] = []

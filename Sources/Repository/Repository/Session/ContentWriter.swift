@@ -7,6 +7,7 @@ internal import Sealing
 package struct ContentWriter: ~Copyable {
     private let session: BackupSession
     private let kind: ChunkKind
+    private let note: ((ChunkID) -> Void)?
     private var buffer: [UInt8]
     /// The bytes not yet cut are `buffer[start..<end]`.
     private var start = 0
@@ -20,7 +21,8 @@ package struct ContentWriter: ~Copyable {
     private static let leastRoom = 64 << 10
     private static let firstRoom = 4 << 10
 
-    init(_ session: BackupSession, _ kind: ChunkKind, buffer: [UInt8]?) {
+    init(_ session: BackupSession, _ kind: ChunkKind, buffer: [UInt8]?, note: ((ChunkID) -> Void)?) {
+        self.note = note
         self.session = session
         self.kind = kind
         self.buffer = buffer ?? []
@@ -99,6 +101,7 @@ package struct ContentWriter: ~Copyable {
                 return ChunkRef(id: try unsafe session.store(chunk, kind), length: UInt64(count))
             }
             guard let next else { return }
+            note?(next.id)
             start += Int(next.length)
             try add(next)
         }
@@ -127,6 +130,7 @@ package struct ContentWriter: ~Copyable {
         guard !list.isEmpty else { return }
         let bytes = ContentRef.encodeList(list[...])
         let id = try unsafe bytes.withUnsafeBytes { try unsafe session.store($0, .tree) }
+        note?(id)
         levels[level] = []
         if levels.count == level + 1 { levels.append([]) }
         levels[level + 1].append(ChunkRef(id: id, length: list.reduce(0) { $0 + $1.length }))

@@ -104,7 +104,7 @@ final class PackWriter: Sendable {
         }
     }
 
-    /// Waits until everything submitted is in the store, and returns all packs.
+    /// Waits until everything submitted is in the store, and returns all packs that were not taken before.
     func finish() throws(Failure) -> [Finished] {
         pool.finish()
         let last = state.access { state -> Open? in
@@ -113,9 +113,16 @@ final class PackWriter: Sendable {
             return state.open
         }
         if let last { close(last) }
-        let (finished, problem) = state.access { ($0.finished, $0.problem) }
-        if let problem { throw problem }
-        return finished
+        if let problem = state.access({ $0.problem }) { throw problem }
+        return take()
+    }
+
+    /// The packs that are in the store and were not taken before.
+    func take() -> [Finished] {
+        state.access { state in
+            defer { state.finished = [] }
+            return state.finished
+        }
     }
 
     /// Drops what is under way.

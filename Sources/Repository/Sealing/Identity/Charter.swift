@@ -24,7 +24,9 @@ package struct Charter: Hashable, Sendable {
     }
 
     /// What this program knows; a repository that requires more is refused.
-    package static let knownFeatures: Set<String> = ["breakwater-1"]
+    package static let knownFeatures: Set<String> = ["breakwater-1", stages]
+    /// Commits without streams: what an unfinished session has stored so far.
+    package static let stages = "stages"
     package static let largestChunk = 4 << 20
 
     package init(
