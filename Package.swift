@@ -100,6 +100,12 @@ let floors: [Floor] = [
             Module(
                 name: "Replication", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
                 testImports: ["Capture", "Restore", "Support"]),
+            Module(
+                name: "Browse", imports: ["Platform", "Sealing", "Repository", "Restore"],
+                testImports: ["ObjectStore", "Capture", "ReadingEstate", "Support"]),
+            Module(
+                name: "Mount", imports: ["Platform", "Sealing", "Repository", "Browse"],
+                testImports: ["ObjectStore", "Capture", "ReadingEstate", "Support"]),
         ]),
     Floor(
         name: "Machines",
@@ -149,8 +155,8 @@ let programs: [Module] = [
     Module(
         name: "breakwater",
         imports: [
-            "Platform", "ObjectStore", "Sealing", "Repository", "Capture", "Restore", "Replication", "BlockServer",
-            "Model", "Wire",
+            "Platform", "ObjectStore", "Sealing", "Repository", "Capture", "Restore", "Replication", "Browse", "Mount",
+            "BlockServer", "Model", "Wire",
         ],
         libraries: [Library.argumentParser, Library.logging]),
     Module(
@@ -163,10 +169,14 @@ let programs: [Module] = [
         ]),
 ]
 
-/// Shared by tests: doubles and fixtures (`Support`), the suite every store must pass (`Conformance`).
+/// Shared by tests: doubles and fixtures (`Support`), the suite every store must pass (`Conformance`), a repository
+/// with snapshots to read (`ReadingEstate`).
 let testSupport: [Module] = [
     Module(name: "Conformance", imports: ["Platform", "ObjectStore"]),
     Module(name: "Support", imports: ["Platform", "ObjectStore", "Conformance"]),
+    Module(
+        name: "ReadingEstate",
+        imports: ["Platform", "ObjectStore", "Sealing", "Repository", "Capture", "Support"]),
 ]
 
 /// Suites that belong to no single module.

@@ -4,11 +4,16 @@ package import Repository
 import Sealing
 import Synchronization
 
-/// Restores a disk to a raw image: a file of exactly the disk's size, with holes where the disk was zeros.
+/// Restores a disk to an image: a raw one, which is a file of exactly the disk's size with holes where the disk was
+/// zeros, or one in the format qcow2.
 ///
 /// The image is written under a temporary name beside its own, in the order in which its blocks lie in packs, and
 /// gets its name once it is whole and durable. A disk with a block missing is no disk: it is not left there.
 package enum DiskRestore {
+    package enum Format: String, Sendable, CaseIterable {
+        case raw, qcow2
+    }
+
     package struct Report: Sendable, Equatable {
         /// Bytes of the disk.
         package var bytes: UInt64 = 0
@@ -22,7 +27,7 @@ package enum DiskRestore {
     /// - Throws: `.refused` when something stands at `path`; `.damaged` with the places of the disk that no vault at
     ///   hand has; `.full`; what `watch` throws.
     package static func run(
-        _ disk: DiskReader, to path: AbsolutePath, workers: Int = 2, surroundings: Surroundings,
+        _ disk: DiskReader, to path: AbsolutePath, format: Format = .raw, workers: Int = 2, surroundings: Surroundings,
         watch: (@Sendable (RestoreProgress) throws -> Void)? = nil
     ) throws -> Report {
         guard let name = path.components.last else {
@@ -34,8 +39,10 @@ package enum DiskRestore {
         let number = try directory.openBeneath(temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         let image = Image(Descriptor(owning: number, label: path.description), disk: disk, watch: watch)
         do {
-            try image.file.truncate(to: disk.size)
-            try fill(image, workers: workers)
+            let layout = format == .qcow2 ? try QCOW2Layout(disk) : nil
+            try image.file.truncate(to: layout?.fileSize ?? disk.size)
+            try layout?.write { try image.write($0, at: $1) }
+            try fill(image, layout, workers: workers)
             try image.file.sync()
             if try !directory.move(temporary, to: directory, as: name) { throw taken(path) }
             try directory.synchronize()
@@ -50,10 +57,13 @@ package enum DiskRestore {
         Failure(.refused, "\(path) exists already", advice: "Nothing was changed. Name a file that does not exist")
     }
 
-    private static func fill(_ image: Image, workers: Int) throws {
+    private static func fill(_ image: Image, _ layout: QCOW2Layout?, workers: Int) throws {
         var batch = Batch()
+        var rank: UInt64 = 0
         try image.disk.forEachBlock { block, id in
-            batch.add(block, id)
+            let offset = layout?.place(rank: rank) ?? block * UInt64(DiskRef.blockSize)
+            batch.add(Place(block: block, offset: offset), id)
+            rank += 1
             if batch.count >= most {
                 try fetch(batch, image, workers: workers)
                 batch = Batch()
@@ -77,21 +87,27 @@ package enum DiskRestore {
             failed: { tag, failure in image.miss(batch.places[tag], failure) })
     }
 
+    /// A block of the disk, and where it goes in the image.
+    private struct Place {
+        var block: UInt64
+        var offset: UInt64
+    }
+
     /// Blocks that are wanted at once; equal blocks are fetched once.
     private struct Batch: Sendable {
         var wants: [SnapshotReader.Want] = []
-        var places: [[UInt64]] = []
+        var places: [[Place]] = []
         var count = 0
         private var tags: [ChunkID: Int] = [:]
 
-        mutating func add(_ block: UInt64, _ id: ChunkID) {
+        mutating func add(_ place: Place, _ id: ChunkID) {
             count += 1
             if let tag = tags[id] {
-                places[tag].append(block)
+                places[tag].append(place)
             } else {
                 tags[id] = wants.count
                 wants.append(SnapshotReader.Want(id: id, tag: wants.count))
-                places.append([block])
+                places.append([place])
             }
         }
     }
@@ -115,21 +131,25 @@ package enum DiskRestore {
             self.watch = watch
         }
 
-        func write(_ bytes: UnsafeRawBufferPointer, to blocks: [UInt64]) throws {
-            for block in blocks {
-                guard bytes.count == disk.length(of: block) else {
-                    miss([block], Failure(.damaged, "block \(block) of the disk has \(bytes.count) bytes"))
+        func write(_ bytes: UnsafeRawBufferPointer, to places: [Place]) throws {
+            for place in places {
+                guard bytes.count == disk.length(of: place.block) else {
+                    miss([place], Failure(.damaged, "block \(place.block) of the disk has \(bytes.count) bytes"))
                     continue
                 }
-                try unsafe file.write(bytes, at: block * UInt64(DiskRef.blockSize))
+                try unsafe file.write(bytes, at: place.offset)
                 state.withLock { $0.progress.bytes += UInt64(bytes.count) }
             }
             try watch?(state.withLock { $0.progress })
         }
 
-        func miss(_ blocks: [UInt64], _ failure: Failure) {
+        func write(_ bytes: [UInt8], at offset: UInt64) throws {
+            try unsafe bytes.withUnsafeBytes { try unsafe file.write($0, at: offset) }
+        }
+
+        func miss(_ places: [Place], _ failure: Failure) {
             state.withLock { state in
-                state.damaged += blocks
+                state.damaged += places.map(\.block)
                 state.problem = state.problem ?? failure
             }
         }

@@ -1,34 +1,39 @@
-import Platform
-import Repository
+package import Platform
+package import Repository
 
 /// Goes through the part of a snapshot's tree that was asked for, parents before what they hold.
 ///
 /// The snapshot is not trusted: names that could lead elsewhere, names that stand twice and depths that no file
 /// system has are damage, wherever else they may have been refused before.
-struct SnapshotWalk {
+package struct SnapshotWalk {
     /// One entry met.
-    struct Visit {
-        var entry: TreeEntry
+    package struct Visit {
+        package var entry: TreeEntry
         /// The path of its directory below the root, without a slash at either end.
-        var parent: [UInt8]
+        package var parent: [UInt8]
         /// It is a directory that was not asked for and only leads there.
-        var isPassage: Bool
+        package var isPassage: Bool
 
-        var path: [UInt8] { parent.isEmpty ? entry.name : parent + [UInt8(ascii: "/")] + entry.name }
-        var description: String { "/" + String(decoding: path, as: UTF8.self) }
+        package var path: [UInt8] { parent.isEmpty ? entry.name : parent + [UInt8(ascii: "/")] + entry.name }
+        package var description: String { "/" + String(decoding: path, as: UTF8.self) }
     }
 
     let reader: SnapshotReader
     /// Told of a directory whose entries cannot be read; the walk goes on beside it.
     let lost: (_ path: [UInt8], Failure) -> Void
 
-    private static let deepest = 2000
+    package static let deepest = 2000
+
+    package init(reader: SnapshotReader, lost: @escaping (_ path: [UInt8], Failure) -> Void) {
+        self.reader = reader
+        self.lost = lost
+    }
 
     /// - Parameters:
     ///   - node: what is wanted below `directory`; nil for everything.
     ///   - visit: false leaves out what a directory holds.
     /// - Throws: `.notFound` when a path that was asked for is not there; what `visit` throws.
-    func run(_ root: ContentRef, _ node: PathForest.Node?, _ visit: (Visit) throws -> Bool) throws {
+    package func run(_ root: ContentRef, _ node: PathForest.Node?, _ visit: (Visit) throws -> Bool) throws {
         try walk(root, node, path: [], depth: 0, visit)
     }
 
@@ -84,7 +89,7 @@ struct SnapshotWalk {
     private struct Missing: Error { var path: [UInt8] }
     private struct Unreadable: Error { var failure: Failure }
 
-    static func absent(_ path: [UInt8]) -> Failure {
+    package static func absent(_ path: [UInt8]) -> Failure {
         Failure(
             .notFound, "/\(String(decoding: path, as: UTF8.self)) is not in the snapshot",
             advice: "Paths are those of the backup, from the root; list shows them")

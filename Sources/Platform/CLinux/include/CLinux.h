@@ -4,6 +4,7 @@
 
 #include "connection.h"
 #include "files.h"
+#include "mount.h"
 #include "process.h"
 
 /// `whence` of lseek(2) for sparse files.
@@ -12,5 +13,9 @@ static const int linux_seek_hole = 4;
 
 /// Names the calling thread; at most 15 bytes are shown.
 void linux_name_thread(const char *name);
+
+/// Keeps what the program has freed from piling up: large pieces go back to the system at once, and threads share
+/// their heaps. For programs that hold a bounded amount for a long time; costs some speed.
+void linux_keep_heap_small(void);
 
 #endif

@@ -68,7 +68,12 @@ final class Console: Sendable {
 
     private static func flush(_ state: inout State) throws {
         defer { state.pending = [] }
-        switch send(state.pending, to: STDOUT_FILENO) {
+        try send(state.pending)
+    }
+
+    /// Bytes that are no words, to standard output.
+    static func send(_ bytes: [UInt8]) throws {
+        switch send(bytes, to: STDOUT_FILENO) {
         case 0: return
         case EPIPE: throw ReaderGone()
         case let number: throw Failure.system(number, "cannot write to standard output")

@@ -97,37 +97,8 @@ private struct Listing {
     }
 
     func show(_ entry: TreeEntry, at path: [UInt8]) throws {
-        try console.say(Self.line(entry, path))
-        try console.tell(Self.members(entry, path))
-    }
-
-    private static func members(_ entry: TreeEntry, _ path: [UInt8]) -> [(String, JSON)] {
-        let text = String(decoding: path, as: UTF8.self)
-        var members: [(String, JSON)] = [("path", .text(text)), ("kind", .text(entry.kind.word))]
-        // A name of bytes that are no text: the text stands for them, these are they.
-        if Array(text.utf8) != path { members.append(("pathBytes", .text(Hex.encode(path)))) }
-        members += [
-            ("size", .number(entry.size)), ("mode", .text(String(entry.mode, radix: 8))),
-            ("owner", .number(UInt64(entry.owner))), ("group", .number(UInt64(entry.group))),
-            ("modified", .text(Words.time(seconds: entry.modified.seconds, nanoseconds: entry.modified.nanoseconds))),
-        ]
-        if entry.kind == .symbolicLink {
-            members.append(("target", .text(String(decoding: entry.target, as: UTF8.self))))
-        }
-        if entry.link != 0 { members.append(("link", .number(entry.link))) }
-        if entry.changedWhileRead { members.append(("changedWhileRead", true)) }
-        return members
-    }
-
-    private static func line(_ entry: TreeEntry, _ path: [UInt8]) -> String {
-        let size = String(entry.size)
-        let owner = "\(entry.owner):\(entry.group)"
-        var line = entry.modeText + " " + owner + String(repeating: " ", count: max(1, 11 - owner.count))
-        line += String(repeating: " ", count: max(0, 12 - size.count)) + size + "  "
-        line += Words.localTime(Timestamp(seconds: entry.modified.seconds)) + "  "
-        line += Words.visible(String(decoding: path, as: UTF8.self))
-        if entry.kind == .symbolicLink { line += " -> " + Words.visible(String(decoding: entry.target, as: UTF8.self)) }
-        return line
+        try console.say(EntryWords.line(entry, path))
+        try console.tell(EntryWords.members(entry, path))
     }
 }
 
@@ -142,30 +113,5 @@ extension TreeEntry.Kind {
         case .blockDevice: "blockDevice"
         case .characterDevice: "characterDevice"
         }
-    }
-}
-
-extension TreeEntry {
-    /// As `ls` shows it: `-rwxr-sr-t`.
-    fileprivate var modeText: String {
-        let first =
-            switch kind {
-            case .file: "-"
-            case .directory: "d"
-            case .symbolicLink: "l"
-            case .fifo: "p"
-            case .socket: "s"
-            case .blockDevice: "b"
-            case .characterDevice: "c"
-            }
-        var text = first
-        for (shift, special, letter) in [(6, UInt32(0o4000), "s"), (3, 0o2000, "s"), (0, 0o1000, "t")] {
-            let bits = mode >> UInt32(shift) & 7
-            text += bits & 4 != 0 ? "r" : "-"
-            text += bits & 2 != 0 ? "w" : "-"
-            let runs = bits & 1 != 0
-            text += mode & special != 0 ? (runs ? letter : letter.uppercased()) : (runs ? "x" : "-")
-        }
-        return text
     }
 }

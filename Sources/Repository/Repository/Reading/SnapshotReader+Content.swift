@@ -1,4 +1,4 @@
-internal import Platform
+package import Platform
 internal import Sealing
 
 extension SnapshotReader {
@@ -48,7 +48,7 @@ extension SnapshotReader {
     }
 
     /// The length of the entry that begins at `offset`, and where its fields begin; nil when that is not all there.
-    private static func frame(_ bytes: [UInt8], at offset: Int) throws(Failure) -> (length: Int, start: Int)? {
+    package static func frame(_ bytes: [UInt8], at offset: Int) throws(Failure) -> (length: Int, start: Int)? {
         var length = 0
         var shift = 0
         var position = offset

@@ -42,9 +42,10 @@ package final class SnapshotReader: Sendable {
         try self.init(repository, snapshot, index: try repository.loadIndex(for: .reading).index, cache: cache)
     }
 
-    /// With an index that serves several readers.
-    init(
-        _ repository: Repository, _ snapshot: Snapshot, index: ChunkIndex, cache: Int = 64 << 20
+    /// With an index, and perhaps a cache of frames, that serve several readers of one repository.
+    package init(
+        _ repository: Repository, _ snapshot: Snapshot, index: ChunkIndex, cache: Int = 64 << 20,
+        sharing shared: FrameCache? = nil
     ) throws(Failure) {
         guard let secret = repository.keys.secret else {
             throw Failure(.refused, "reading \(repository.store.location) needs its keys")
@@ -52,7 +53,7 @@ package final class SnapshotReader: Sendable {
         self.repository = repository
         self.snapshot = snapshot
         self.secret = secret
-        frames = FrameCache(budget: cache)
+        frames = shared ?? FrameCache(budget: cache)
         let envelopes = Dictionary(
             snapshot.clear.envelopes.map { ($0.session, $0.envelope) }, uniquingKeysWith: { first, _ in first })
         opener = PackOpener(repository, envelopes: envelopes)
@@ -246,7 +247,7 @@ package final class SnapshotReader: Sendable {
 }
 
 /// Opened frames, the least recently used of which go when a budget of bytes is spent.
-final class FrameCache: Sendable {
+package final class FrameCache: Sendable {
     struct Key: Hashable, Sendable {
         var root: Digest
         var number: UInt32
@@ -261,7 +262,8 @@ final class FrameCache: Sendable {
     private let budget: Int
     private let contents = Monitor(Contents())
 
-    init(budget: Int) { self.budget = budget }
+    /// - Parameter budget: bytes kept; one frame is kept whatever its size.
+    package init(budget: Int) { self.budget = budget }
 
     func get(_ key: Key) -> [UInt8]? {
         contents.access { contents in

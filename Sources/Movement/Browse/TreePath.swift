@@ -1,0 +1,23 @@
+import Platform
+import Restore
+
+/// Paths in a snapshot, as bytes from its root without a slash at either end.
+enum TreePath {
+    static func join(_ directory: [UInt8], _ name: [UInt8]) -> [UInt8] {
+        directory.isEmpty ? name : directory + [UInt8(ascii: "/")] + name
+    }
+}
+
+/// How deep directories may lie within each other: what no file system has is damage, and must not end the stack.
+enum TreeDepth {
+    static let most = SnapshotWalk.deepest
+    static var failure: Failure { Failure(.damaged, "more than \(most) directories lie within each other") }
+}
+
+extension UInt64 {
+    /// Adds a size that a snapshot claims; what no number can hold stays at the largest.
+    mutating func add(_ size: UInt64?) {
+        let (sum, isTooMuch) = addingReportingOverflow(size ?? 0)
+        self = isTooMuch ? .max : sum
+    }
+}
