@@ -29,7 +29,6 @@ import Testing
         ["repository", "backup", "--vault", "v", "--name", "n"],
         ["repository", "backup", "--vault", "v", "--name", "", "p"],
         ["repository", "restore", "--vault", "v", "latest:x"],
-        ["repository", "snapshots", "--vault", "v"],
         ["repository", "snapshots", "--vault", "v", "--json", "--text"],
     ])
     func usageIsTwo(arguments: [String]) throws {
@@ -42,6 +41,12 @@ import Testing
         #expect((error["what"] as? String)?.hasPrefix("Error:") == false)
         #expect((error["advice"] as? String)?.contains("--help") == true, "\(run.errors)")
         #expect(run.errors.filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test func aPassphraseThatWasNotGivenIsUsage() throws {
+        let run = try Toolbox().run(["repository", "snapshots", "--vault", "v"])
+        #expect(run.exit == .code(2))
+        #expect(try run.events("error").last?["code"] as? String == "usage")
     }
 
     @Test func usageIsWordsForThoseWhoAskForText() throws {
