@@ -17,7 +17,7 @@ package struct CaptureOptions: Sendable {
     /// What earlier captures of these files stored; nil to read everything.
     package var memory: FileMemory?
     /// Names of one directory that are held at a time: a larger one is read several times over.
-    package var namesAtOnce = 32_768
+    package var namesAtOnce = 131_072
 
     package init() {}
 }

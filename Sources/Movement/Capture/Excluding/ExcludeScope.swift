@@ -60,6 +60,8 @@ enum ExcludeFiles {
     static func read(
         _ name: [UInt8], in directory: borrowing Directory, atMost limit: Int
     ) throws(Failure) -> [UInt8]? {
+        // Looked at before it is opened, which has effects on a device.
+        guard try directory.status(of: name)?.kind == .file else { return nil }
         let opened = directory.tryOpenBeneath(name, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
         guard opened >= 0 else {
             if opened == -ENOENT || opened == -ELOOP { return nil }
