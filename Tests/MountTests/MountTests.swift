@@ -14,6 +14,7 @@ import Testing
         let estate = try ReadingEstate("mount")
         let omissions = try AwkwardTree.build(at: estate.source)
         let mounted = try Mounted(.one(try estate.backUp()), estate)
+        defer { mounted.end() }
         let differences = try TreeComparison.differences(estate.source, mounted.path + estate.source)
         #expect(differences == [], "omitted: \(omissions.names)")
         #expect(mounted.complaints == [])
@@ -35,6 +36,7 @@ import Testing
                 .init(snapshot: first, label: "one"), .init(snapshot: second, label: "two"),
                 .init(snapshot: second, label: "two"), .init(snapshot: disk, label: "boot"),
             ]), estate)
+        defer { mounted.end() }
         #expect(try names(in: mounted.path) == ["_..", "desk_one"])
         let twice = "two-\(second.id.hex.prefix(12))"
         #expect(try names(in: "\(mounted.path)/desk_one") == ["one", "two", twice])
@@ -50,6 +52,7 @@ import Testing
         let estate = try ReadingEstate("mount")
         for number in 0..<3000 { try estate.write(Array("\(number)".utf8), "many/file-\(number)") }
         let mounted = try Mounted(.one(try estate.backUp()), estate)
+        defer { mounted.end() }
         let place = "\(mounted.path)\(estate.source)/many"
         // Looked up one by one, before the directory was ever listed.
         for number in [0, 1, 63, 64, 65, 999, 2999] {
@@ -80,6 +83,7 @@ import Testing
         let bytes = seed.bytes(20_000_000)
         try estate.write(bytes, "large")
         let mounted = try Mounted(.one(try estate.backUp()), estate)
+        defer { mounted.end() }
         let file = try Descriptor.open("\(mounted.path)\(estate.source)/large", O_RDONLY)
         for _ in 0..<200 {
             let offset = seed.below(bytes.count)
@@ -98,6 +102,7 @@ import Testing
         let snapshot = try estate.backUp()
         estate.damagePacks()
         let mounted = try Mounted(.one(snapshot), estate)
+        defer { mounted.end() }
         var lost: [String] = []
         for (number, bytes) in files.enumerated() {
             switch contents("\(mounted.path)\(estate.source)/file-\(number)") {
@@ -146,6 +151,7 @@ import Testing
                 ], session)
         }
         let mounted = try Mounted(.one(snapshot), estate)
+        defer { mounted.end() }
         let place = mounted.path
         #expect(try names(in: place) == ["d", "dots", "huge", "long", "lost", "odd", "slash", "twice", "whole"])
         #expect(contents("\(place)/whole") == .success([6]), "\(mounted.complaints)")
@@ -168,6 +174,7 @@ import Testing
         var limits = MountLimits()
         limits.nodes = 300
         let mounted = try Mounted(.one(try estate.backUp()), estate, limits: limits)
+        defer { mounted.end() }
         var raw = stat()
         for number in 0..<5000 {
             try #require(lstat("\(mounted.path)\(estate.source)/many-\(number % 5)/file-\(number)", &raw) == 0)
@@ -188,6 +195,7 @@ import Testing
         // Less than one file, so that everything is let go of and read again.
         (limits.frameBytes, limits.chunkBytes) = (1 << 16, 1 << 16)
         let mounted = try Mounted(.one(try estate.backUp()), estate, limits: limits)
+        defer { mounted.end() }
         let place = "\(mounted.path)\(estate.source)"
         try Workers.concurrently(6) { worker in
             for number in files.indices {
@@ -205,22 +213,23 @@ import Testing
         let estate = try ReadingEstate("mount")
         try estate.write([1], "file")
         let snapshot = try estate.backUp()
-        var mounted: Mounted? = try Mounted(.one(snapshot), estate)
-        let path = try #require(mounted?.path)
+        let mounted = try Mounted(.one(snapshot), estate)
+        defer { mounted.end() }
+        let path = mounted.path
         #expect(Mounted.isMounted(path))
         // A file that is open when it ends is in nobody's way.
         let file = try Descriptor.open("\(path)\(estate.source)/file", O_RDONLY)
-        mounted?.session.stop()
-        mounted?.waitForEnd()
+        mounted.session.stop()
+        mounted.waitForEnd()
         #expect(!Mounted.isMounted(path))
         #expect(try names(in: path) == [])
-        mounted = nil
         _ = consume file
     }
 
     @Test func itEndsWhenSomebodyElseUnmounts() throws {
         let estate = try ReadingEstate("mount")
         let mounted = try Mounted(.one(try estate.backUp()), estate)
+        defer { mounted.end() }
         _ = try ChildProcess.run("umount", [mounted.path], scratch: estate.temporary.path, limit: .seconds(60))
         mounted.waitForEnd()
         #expect(mounted.complaints == [])
@@ -231,6 +240,7 @@ import Testing
         let estate = try ReadingEstate("mount")
         try estate.write([1], "file")
         let mounted = try Mounted(.one(try estate.backUp()), estate)
+        defer { mounted.end() }
         let file = "\(mounted.path)\(estate.source)/file"
         #expect(open(file, O_WRONLY) == -1 && errno == EROFS)
         #expect(unlink(file) == -1 && errno == EROFS)

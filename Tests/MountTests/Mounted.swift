@@ -15,6 +15,7 @@ final class Mounted {
     private let thread: EngineThread
     private let heard: Monitor<[String]>
     private let ended: Monitor<Bool>
+    private let isJoined = Monitor(false)
 
     init(
         _ shape: SnapshotMenu.Shape, _ estate: ReadingEstate, limits: MountLimits = MountLimits(),
@@ -38,10 +39,17 @@ final class Mounted {
         (self.heard, self.session, self.ended) = (heard, session, ended)
     }
 
-    deinit {
+    /// To be deferred by every test: an object that is not named any more may go before the test has ended.
+    func end() {
         session.stop()
-        thread.join()
+        let isFirst = isJoined.access { isJoined in
+            defer { isJoined = true }
+            return !isJoined
+        }
+        if isFirst { thread.join() }
     }
+
+    deinit { end() }
 
     /// What people were told of.
     var complaints: [String] { heard.access { $0 } }
