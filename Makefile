@@ -1,6 +1,6 @@
 # make build       the release programs in .build/release
 # make demo        the main job, end to end, on this machine   [SOURCE=/some/folder] [KEEP=1]
-# make test        every test
+# make test        every test; starts a Ceph on loopback for those of S3, and stops it
 # make lint        format and style, warnings are errors
 # make bench-restic   a table against restic   [SOURCE=/usr] [RUNS=3]
 #
@@ -20,7 +20,7 @@ INSTALL := bash Sites/install/install.sh
 FIXTURE := $(BREAKWATER_FIXTURES)/desktop.raw
 RECIPE := $(shell find Fixtures/desktop -type f)
 
-.PHONY: build build-tests test demo lint format bench-restic packages-build packages-desktop fixtures clean
+.PHONY: build build-tests test demo lint format bench-restic packages-build packages-ceph packages-desktop fixtures clean
 
 build: packages-build
 	$(SWIFT_BUILD)
@@ -28,8 +28,9 @@ build: packages-build
 build-tests: packages-build
 	$(SWIFT_BUILD) --build-tests
 
-test: build-tests fixtures
-	$(SWIFT_TEST)
+# The S3 suites run against a Ceph that lives as long as the tests.
+test: build-tests fixtures packages-ceph
+	@bash Sites/ceph/with.sh .build/ceph $(SWIFT_TEST)
 
 demo: build fixtures
 	@$(INSTALL) Sites/install/demo.txt
@@ -53,6 +54,9 @@ $(FIXTURE): $(RECIPE) | packages-desktop
 
 packages-build:
 	@$(INSTALL) Sites/install/build.txt
+
+packages-ceph:
+	@$(INSTALL) Sites/ceph/packages.txt
 
 packages-desktop:
 	@$(INSTALL) --knowing linux-image-cloud-amd64 Fixtures/desktop/packages.txt

@@ -77,7 +77,10 @@ let floors: [Floor] = [
     Floor(
         name: "Storage",
         modules: [
-            Module(name: "ObjectStore", imports: ["Platform"], testImports: ["Conformance", "Support"])
+            Module(name: "ObjectStore", imports: ["Platform"], testImports: ["Conformance", "Support"]),
+            Module(
+                name: "S3Store", imports: ["Platform", "ObjectStore", "CCurl"], libraries: [Library.crypto],
+                testImports: ["Conformance", "Support", "Engine"]),
         ]),
     Floor(
         name: "Repository",
@@ -155,8 +158,8 @@ let programs: [Module] = [
     Module(
         name: "breakwater",
         imports: [
-            "Platform", "ObjectStore", "Sealing", "Repository", "Capture", "Restore", "Replication", "Browse", "Mount",
-            "BlockServer", "Model", "Wire",
+            "Platform", "ObjectStore", "S3Store", "Sealing", "Repository", "Capture", "Restore", "Replication", "Browse",
+            "Mount", "BlockServer", "Model", "Wire",
         ],
         libraries: [Library.argumentParser, Library.logging]),
     Module(
@@ -170,13 +173,14 @@ let programs: [Module] = [
 ]
 
 /// Shared by tests: doubles and fixtures (`Support`), the suite every store must pass (`Conformance`), a repository
-/// with snapshots to read (`ReadingEstate`).
+/// with snapshots to read (`ReadingEstate`), the S3 engine that `make test` starts (`Engine`).
 let testSupport: [Module] = [
     Module(name: "Conformance", imports: ["Platform", "ObjectStore"]),
     Module(name: "Support", imports: ["Platform", "ObjectStore", "Conformance"]),
     Module(
         name: "ReadingEstate",
         imports: ["Platform", "ObjectStore", "Sealing", "Repository", "Capture", "Support"]),
+    Module(name: "Engine", imports: ["Platform", "ObjectStore", "S3Store"]),
 ]
 
 /// Suites that belong to no single module.
@@ -186,10 +190,13 @@ let crossTests: [Module] = [
         name: "Simulation",
         imports: ["Platform", "ObjectStore", "Sealing", "Repository", "Replication", "Capture", "Restore", "Support"]),
     Module(
+        name: "S3Vault",
+        imports: ["Platform", "ObjectStore", "S3Store", "Sealing", "Repository", "Support", "Engine"]),
+    Module(
         name: "EndToEnd",
         imports: [
-            "Platform", "ObjectStore", "Sealing", "Repository", "Capture", "Restore", "Replication", "Support",
-            "breakwater",
+            "Platform", "ObjectStore", "S3Store", "Sealing", "Repository", "Capture", "Restore", "Replication",
+            "Support", "Engine", "breakwater",
         ]),
 ]
 
@@ -212,6 +219,8 @@ let foreign: [Target] = [
         name: "CZstd", path: "Sources/Platform/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(name: "CBoundaryScan", path: "Sources/Platform/CBoundaryScan", cSettings: [.unsafeFlags(["-O3"])]),
     .target(name: "CLinux", path: "Sources/Platform/CLinux"),
+    // libcurl4-openssl-dev.
+    .target(name: "CCurl", path: "Sources/Platform/CCurl", linkerSettings: [.linkedLibrary("curl")]),
 ]
 
 func locals(_ names: [String]) -> [Target.Dependency] { names.map { .init(stringLiteral: $0) } }

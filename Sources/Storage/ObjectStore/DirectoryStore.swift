@@ -18,7 +18,7 @@ import Synchronization
 /// mode 0700 and never removed, files with mode 0400: they are written once. A key that is the directory of another
 /// key cannot be put; the repository names no such two.
 package final class DirectoryStore: ObjectStore {
-    package enum Access: Sendable { case reading, writing }
+    package typealias Access = StoreAccess
 
     /// The directory of temporaries; no key starts with it.
     static let temporaries = "tmp"

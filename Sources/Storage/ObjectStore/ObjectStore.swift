@@ -48,6 +48,9 @@ package protocol ObjectStore: Sendable {
 /// What a put is for: a full vault refuses data first, so that the log can still be appended and the vault emptied.
 package enum StoreUse: Sendable { case data, log }
 
+/// What a store is opened for.
+package enum StoreAccess: Sendable { case reading, writing }
+
 package struct StoredObject: Sendable, Equatable {
     package var key: StoreKey
     package var length: UInt64

@@ -9,6 +9,7 @@ struct ImportRule {
         "Hummingbird": ["Coordinator", "SiteAgent"],
         "HummingbirdTLS": ["Coordinator", "SiteAgent"],
         "COpenSSL": ["Platform"], "CZstd": ["Platform"], "CLinux": ["Platform"], "CBoundaryScan": ["Platform"],
+        "CCurl": ["S3Store"],
     ]
 
     /// What the manifest itself declares against the order of the floors.

@@ -1,0 +1,264 @@
+#include "CCurl.h"
+
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+struct curl_client {
+    CURL *handle;
+    const char *authority;
+    long connect_seconds, idle_seconds;
+    /// The socket opened last: the connection's, as a client has one at a time.
+    curl_socket_t socket;
+};
+
+/// What the callbacks need of the exchange under way.
+struct progress {
+    curl_client *client;
+    CURL *handle;
+    struct curl_exchange *exchange;
+    size_t sent;
+    bool overflow, begun;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static void initialize(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
+
+curl_client *curl_client_make(const char *authority, long connect_seconds, long idle_seconds) {
+    pthread_once(&once, initialize);
+    curl_client *client = calloc(1, sizeof *client);
+    if (!client) return NULL;
+    client->handle = curl_easy_init();
+    client->authority = authority ? strdup(authority) : NULL;
+    client->connect_seconds = connect_seconds;
+    client->idle_seconds = idle_seconds;
+    client->socket = CURL_SOCKET_BAD;
+    if (!client->handle || (authority && !client->authority)) {
+        curl_client_free(client);
+        return NULL;
+    }
+    return client;
+}
+
+void curl_client_free(curl_client *client) {
+    if (!client) return;
+    if (client->handle) curl_easy_cleanup(client->handle);
+    free((void *)client->authority);
+    free(client);
+}
+
+// MARK: - Callbacks
+
+static bool is_success(CURL *handle) {
+    long status = 0;
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 200 && status < 300;
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *context) {
+    struct progress *progress = context;
+    struct curl_exchange *exchange = progress->exchange;
+    size_t length = size * count;
+    if (is_success(progress->handle)) {
+        if (length > exchange->content_capacity - exchange->content_count) {
+            progress->overflow = true;
+            return 0;
+        }
+        memcpy((char *)exchange->content + exchange->content_count, bytes, length);
+        exchange->content_count += length;
+    } else {
+        size_t room = exchange->problem_capacity - exchange->problem_count;
+        size_t taken = length < room ? length : room;
+        memcpy(exchange->problem + exchange->problem_count, bytes, taken);
+        exchange->problem_count += taken;
+        // The beginning of an error says enough; the connection goes with what is left of it.
+        if (taken < length) return 0;
+    }
+    return length;
+}
+
+/// A server that writes an answer in pieces and waits for the first to be acknowledged (Ceph's gateway does, unless told
+/// otherwise) stands still for the 40 ms that Linux holds an acknowledgement back. With the first line it is sent at once;
+/// the option lasts for that one.
+static void acknowledge(curl_socket_t socket) {
+    int yes = 1;
+    if (socket != CURL_SOCKET_BAD) setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &yes, sizeof yes);
+}
+
+static int take_socket(void *context, curl_socket_t socket, curlsocktype purpose) {
+    (void)purpose;
+    ((curl_client *)context)->socket = socket;
+    return CURL_SOCKOPT_OK;
+}
+
+static size_t take_header(char *bytes, size_t size, size_t count, void *context) {
+    struct progress *progress = context;
+    struct curl_exchange *exchange = progress->exchange;
+    size_t length = size * count;
+    if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) acknowledge(progress->client->socket);
+    static const char name[] = "etag:";
+    size_t skip = sizeof name - 1;
+    if (length > skip && strncasecmp(bytes, name, skip) == 0) {
+        const char *at = bytes + skip, *end = bytes + length;
+        while (at < end && (*at == ' ' || *at == '\t')) at++;
+        while (end > at && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ')) end--;
+        if ((size_t)(end - at) < sizeof exchange->etag) {
+            memcpy(exchange->etag, at, end - at);
+            exchange->etag[end - at] = 0;
+        }
+    }
+    return length;
+}
+
+static size_t give_body(char *room, size_t size, size_t count, void *context) {
+    struct progress *progress = context;
+    size_t left = progress->exchange->body_count - progress->sent;
+    size_t length = size * count < left ? size * count : left;
+    memcpy(room, (const char *)progress->exchange->body + progress->sent, length);
+    progress->sent += length;
+    return length;
+}
+
+/// A kept connection may turn out to be closed after the first bytes were written to it: libcurl then begins again.
+static int rewind_body(void *context, curl_off_t offset, int origin) {
+    struct progress *progress = context;
+    if (origin != SEEK_SET || offset < 0 || (size_t)offset > progress->exchange->body_count) return CURL_SEEKFUNC_FAIL;
+    progress->sent = (size_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+/// libcurl sends a request anew, and says nothing, when a kept connection turns out to be dead before the first byte of an
+/// answer. The server may have carried the first out: whoever puts if absent would lose against himself, unknowing.
+static int begin(void *context, char *to, char *from, int to_port, int from_port) {
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    struct progress *progress = context;
+    if (progress->begun && progress->exchange->once) return CURL_PREREQFUNC_ABORT;
+    progress->begun = true;
+    return CURL_PREREQFUNC_OK;
+}
+
+// MARK: - The exchange
+
+static enum curl_outcome outcome_of(CURLcode code, const struct progress *progress, int status) {
+    switch (code) {
+    case CURLE_OK: return curl_answered;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR: return progress->begun ? curl_broken : curl_not_connected;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR: return curl_not_trusted;
+    case CURLE_WRITE_ERROR:
+        if (progress->overflow) return curl_too_long;
+        // A long error was cut short on purpose.
+        return status >= 300 ? curl_answered : curl_broken;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_BAD_FUNCTION_ARGUMENT: return curl_impossible;
+    case CURLE_OPERATION_TIMEDOUT:
+        return progress->begun ? curl_broken : curl_not_connected;
+    default:
+        // The server may answer an error and close while the request is still being sent: that answer counts.
+        return status >= 400 && (code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) ? curl_answered : curl_broken;
+    }
+}
+
+void curl_client_perform(curl_client *client, struct curl_exchange *exchange) {
+    CURL *handle = client->handle;
+    struct progress progress = {client, handle, exchange, 0, false, false};
+    exchange->content_count = exchange->problem_count = 0;
+    exchange->status = 0;
+    exchange->announced = -1;
+    exchange->etag[0] = exchange->reason[0] = 0;
+
+    // Options go, connections stay.
+    curl_easy_reset(handle);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, exchange->reason);
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(handle, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(handle, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+    if (client->authority) {
+        curl_easy_setopt(handle, CURLOPT_CAINFO, client->authority);
+        curl_easy_setopt(handle, CURLOPT_CAPATH, NULL);
+    }
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, client->connect_seconds);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, client->idle_seconds);
+    curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 512L << 10);
+    curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, "breakwater");
+    curl_easy_setopt(handle, CURLOPT_URL, exchange->url);
+    // The path is signed as it is written.
+    curl_easy_setopt(handle, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, &progress);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, take_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, &progress);
+    curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, take_socket);
+    curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, client);
+    curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, begin);
+    curl_easy_setopt(handle, CURLOPT_PREREQDATA, &progress);
+
+    if (strcmp(exchange->method, "HEAD") == 0) {
+        curl_easy_setopt(handle, CURLOPT_NOBODY, 1L);
+    } else if (strcmp(exchange->method, "PUT") == 0 || strcmp(exchange->method, "POST") == 0) {
+        curl_easy_setopt(handle, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)exchange->body_count);
+        curl_easy_setopt(handle, CURLOPT_READFUNCTION, give_body);
+        curl_easy_setopt(handle, CURLOPT_READDATA, &progress);
+        curl_easy_setopt(handle, CURLOPT_SEEKFUNCTION, rewind_body);
+        curl_easy_setopt(handle, CURLOPT_SEEKDATA, &progress);
+        curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, exchange->method);
+    } else {
+        curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, exchange->method);
+    }
+
+    // No wait for "100 Continue": what is refused early costs its connection and nothing else.
+    struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
+    for (size_t index = 0; headers && index < exchange->header_count; index++) {
+        struct curl_slist *longer = curl_slist_append(headers, exchange->headers[index]);
+        if (!longer) curl_slist_free_all(headers);
+        headers = longer;
+    }
+    CURLcode code = CURLE_OUT_OF_MEMORY;
+    if (headers) {
+        curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
+        code = curl_easy_perform(handle);
+    }
+
+    long status = 0;
+    curl_off_t announced = -1;
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+    exchange->status = (int)status;
+    exchange->announced = announced;
+    exchange->outcome = outcome_of(code, &progress, exchange->status);
+    if (code != CURLE_OK && exchange->reason[0] == 0) {
+        strncpy(exchange->reason, curl_easy_strerror(code), sizeof exchange->reason - 1);
+        exchange->reason[sizeof exchange->reason - 1] = 0;
+    }
+    curl_easy_reset(handle);
+    curl_slist_free_all(headers);
+
+    // What of a refused body the server has not read would be taken for the next request: no connection is kept after
+    // an error to a request that had one.
+    if (exchange->body_count > 0 && (exchange->outcome != curl_answered || exchange->status >= 300)) {
+        CURL *fresh = curl_easy_init();
+        if (fresh) {
+            curl_easy_cleanup(handle);
+            client->handle = fresh;
+            client->socket = CURL_SOCKET_BAD;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// One HTTP exchange at a time through libcurl, whose options are variadic and so out of Swift's reach: bytes out of one
+// buffer, bytes into another, both the caller's, every length bounded.
+#ifndef C_CURL_H
+#define C_CURL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// A client that keeps its connection open between exchanges. One thread at a time.
+typedef struct curl_client curl_client;
+
+/// How an exchange ended, apart from what the server said.
+enum curl_outcome {
+    /// The server answered; `status` says what.
+    curl_answered,
+    /// No connection came to be: the server has seen nothing of the request.
+    curl_not_connected,
+    /// Neither the machine's CAs nor the one given vouch for the server.
+    curl_not_trusted,
+    /// The connection broke or stalled: whether the request was carried out is not known.
+    curl_broken,
+    /// The answer was longer than its buffer.
+    curl_too_long,
+    /// The request could not be made at all.
+    curl_impossible,
+};
+
+struct curl_exchange {
+    // The request. `method` is one of GET, HEAD, PUT, POST, DELETE.
+    const char *method;
+    const char *url;
+    /// "name: value", without line ends.
+    const char *const *headers;
+    size_t header_count;
+    /// Sent for PUT and POST.
+    const void *body;
+    size_t body_count;
+    /// Never sent twice: a connection that dies under it ends the exchange as broken.
+    bool once;
+
+    // The answer. What comes with a status of 200 to 299 goes to `content`, what comes with another to `problem`.
+    void *content;
+    size_t content_capacity;
+    char *problem;
+    size_t problem_capacity;
+
+    size_t content_count;
+    /// What did not fit is left out.
+    size_t problem_count;
+    int status;
+    /// Of the Content-Length header; -1 when there was none.
+    int64_t announced;
+    /// Of the ETag header, with its quotes, always terminated.
+    char etag[128];
+    enum curl_outcome outcome;
+    /// In libcurl's words, always terminated; names the server at most.
+    char reason[256];
+};
+
+/// - `authority`: a PEM file of CAs to trust instead of the machine's, or null for those.
+/// - `idle_seconds`: a transfer that moves nothing for so long is given up.
+/// Returns null when there is no memory.
+curl_client *curl_client_make(const char *authority, long connect_seconds, long idle_seconds);
+void curl_client_free(curl_client *client);
+
+void curl_client_perform(curl_client *client, struct curl_exchange *exchange);
+
+#endif

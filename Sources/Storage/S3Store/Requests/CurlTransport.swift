@@ -1,0 +1,103 @@
+internal import CCurl
+internal import Platform
+
+/// HTTP/1.1 by libcurl. A connection stays open between requests, one for each thread that is at it at a time.
+package final class CurlTransport: HTTPTransport {
+    private let authority: String?
+    private let idle = Monitor<[Client]>([])
+    /// More threads than this do not work on one store.
+    private static let mostIdle = 32
+
+    /// - Parameter authority: a PEM file of the CAs to trust instead of the machine's.
+    package init(authority: String?) { self.authority = authority }
+
+    @safe private final class Client {
+        let pointer: OpaquePointer
+        init?(authority: String?) {
+            guard let made = unsafe curl_client_make(authority, 10, 60) else { return nil }
+            unsafe pointer = made
+        }
+        deinit { unsafe curl_client_free(pointer) }
+    }
+
+    package func exchange(_ request: HTTPRequest, _ body: Payload?) -> HTTPOutcome {
+        guard let client = idle.access({ $0.popLast() }) ?? Client(authority: authority) else {
+            return .impossible(reason: "libcurl cannot be set up")
+        }
+        let outcome = Self.perform(request, body, on: client)
+        idle.access { if $0.count < Self.mostIdle { $0.append(client) } }
+        return outcome
+    }
+
+    private static let longestProblem = 16 << 10
+
+    private static func perform(_ request: HTTPRequest, _ body: Payload?, on client: Client) -> HTTPOutcome {
+        var exchange = unsafe curl_exchange()
+        unsafe exchange.once = request.once
+        if let body {
+            unsafe exchange.body = body.bytes.baseAddress
+            unsafe exchange.body_count = body.count
+        }
+        var problem: [UInt8] = []
+        let content = unsafe [UInt8](unsafeUninitializedCapacity: request.capacity) { content, filled in
+            problem = unsafe [UInt8](unsafeUninitializedCapacity: longestProblem) { problem, filledToo in
+                unsafe exchange.content = UnsafeMutableRawPointer(content.baseAddress)
+                unsafe exchange.content_capacity = request.capacity
+                unsafe exchange.problem = UnsafeMutableRawPointer(problem.baseAddress)?.assumingMemoryBound(
+                    to: CChar.self)
+                unsafe exchange.problem_capacity = longestProblem
+                unsafe withStrings(request) { method, url, headers in
+                    unsafe exchange.method = method
+                    unsafe exchange.url = url
+                    unsafe exchange.headers = headers.baseAddress
+                    unsafe exchange.header_count = headers.count
+                    unsafe curl_client_perform(client.pointer, &exchange)
+                }
+                filledToo = unsafe exchange.problem_count
+            }
+            filled = unsafe exchange.content_count
+        }
+        let reason = unsafe text(exchange.reason)
+        switch unsafe exchange.outcome {
+        case curl_answered:
+            let announced = unsafe exchange.announced
+            return .answered(
+                HTTPAnswer(
+                    status: Int(unsafe exchange.status), content: content, problem: problem,
+                    announced: UInt64(exactly: announced), etag: unsafe text(exchange.etag)))
+        case curl_not_connected: return .notConnected(reason: reason)
+        case curl_not_trusted: return .notTrusted(reason: reason)
+        case curl_too_long: return .tooLong
+        case curl_impossible: return .impossible(reason: reason)
+        default: return .broken(reason: reason)
+        }
+    }
+
+    /// The request's texts as C has them, for the time of `body`.
+    private static func withStrings(
+        _ request: HTTPRequest,
+        _ body: (
+            UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeBufferPointer<UnsafePointer<CChar>?>
+        ) -> Void
+    ) {
+        // One run of bytes for all, each text ended by a zero.
+        var bytes: [CChar] = []
+        var starts: [Int] = []
+        for text in [request.method.rawValue, request.url] + request.headers.map({ "\($0.name): \($0.value)" }) {
+            starts.append(bytes.count)
+            bytes += text.utf8.map { CChar(bitPattern: $0) } + [0]
+        }
+        unsafe bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            let headers: [UnsafePointer<CChar>?] = unsafe starts.dropFirst(2).map { unsafe base + $0 }
+            unsafe headers.withUnsafeBufferPointer { unsafe body(base + starts[0], base + starts[1], $0) }
+        }
+    }
+
+    /// A terminated array of C, as text.
+    private static func text<Storage>(_ storage: Storage) -> String {
+        unsafe withUnsafeBytes(of: storage) { bytes in
+            unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+    }
+}
