@@ -23,9 +23,11 @@ struct Workbench: Sendable {
 
     // MARK: - Vaults
 
-    /// The vault in a directory. Its location is the absolute path, by which the last head seen is remembered.
-    func store(at path: String, _ access: DirectoryStore.Access) throws(Failure) -> DirectoryStore {
+    /// The vault in a directory or in a bucket. Its location, by which the last head seen is remembered, is the absolute
+    /// path, or the address with the server.
+    func store(at path: String, _ access: StoreAccess) throws(Failure) -> any ObjectStore {
         try RawArguments.requireVault(path)
+        if Self.isInBucket(path) { return try bucket(at: path, access) }
         guard let resolved = unsafe realpath(path, nil) else {
             let failure = Failure.system(errno, "cannot open the vault \(path)")
             guard failure.code == .notFound else { throw failure }
@@ -63,13 +65,13 @@ struct Workbench: Sendable {
 
     /// Opens a repository, and those in other vaults from which what is damaged is taken.
     func open(
-        _ vault: String, _ access: DirectoryStore.Access, passphrase: [UInt8], also others: [String] = [],
+        _ vault: String, _ access: StoreAccess, passphrase: [UInt8], also others: [String] = [],
         heads chosen: (any HeadMemory)? = nil
     ) throws(Failure) -> Repository {
         let heads = chosen ?? heads()
         let store = try store(at: vault, access)
         var alternates: [Repository] = []
-        var late: [DirectoryStore] = []
+        var late: [any ObjectStore] = []
         for path in others {
             let other = try self.store(at: path, .reading)
             do throws(Failure) {
@@ -96,7 +98,7 @@ struct Workbench: Sendable {
 
     /// Opens what can be had of a repository without a key.
     func openKeyless(
-        _ vault: String, _ access: DirectoryStore.Access, also others: [String] = []
+        _ vault: String, _ access: StoreAccess, also others: [String] = []
     ) throws(Failure) -> Repository {
         let heads = heads()
         let store = try store(at: vault, access)

@@ -42,7 +42,7 @@ final class BackupRun {
         defer { survey?.stop() }
         if !sources.paths.isEmpty {
             var options = options
-            options.leaveOut = [AbsolutePath(vault)]
+            options.leaveOut = vault.hasPrefix("/") ? [AbsolutePath(vault)] : []
             options.watch = watch()
             let (root, report) = try TreeCapture(into: session, options: options).run(sources.paths)
             if sources.disks.isEmpty, let emptiness = report.emptiness { throw emptiness }

@@ -14,10 +14,10 @@ struct CopyCommand: EngineCommand {
             Into a vault that was made elsewhere the repository's owner can copy, with the passphrase.
             """)
 
-    @Option(name: .customLong("from"), help: ArgumentHelp("The vault to copy.", valueName: "dir"))
+    @Option(name: .customLong("from"), help: ArgumentHelp("The vault to copy.", valueName: "vault"))
     var source: String
 
-    @Option(name: .customLong("to"), help: ArgumentHelp("The vault to copy to; made if need be.", valueName: "dir"))
+    @Option(name: .customLong("to"), help: ArgumentHelp("The vault to copy to; made if need be.", valueName: "vault"))
     var target: String
 
     @OptionGroup var passphrase: PassphraseOptions
@@ -33,8 +33,7 @@ struct CopyCommand: EngineCommand {
             throw Failure(
                 .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
         }
-        try RawArguments.requireVault(target)
-        try DirectoryStore.makeRoot(at: target)
+        try bench.makePlace(of: target)
         let destination = try bench.store(at: target, .writing)
         try StoreProbe.run(on: destination, bench.surroundings)
         var options = Replicator.Options()

@@ -18,12 +18,11 @@ struct InitCommand: EngineCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let secret = try passphrase.read(bench.console)
-        try RawArguments.requireVault(vault.path)
-        try DirectoryStore.makeRoot(at: vault.path)
+        try bench.makePlace(of: vault.path)
         // Looked at before it is opened for writing, which makes and sweeps its folder of temporaries.
         let found = try bench.store(at: vault.path, .reading)
         guard try found.length(of: try Record.key(0)) == nil else { throw taken(found.location) }
-        try VaultFolder.requireVacant(found.location)
+        if !Workbench.isInBucket(vault.path) { try VaultFolder.requireVacant(found.location) }
         let store = try bench.store(at: vault.path, .writing)
         try StoreProbe.run(on: store, bench.surroundings)
         let bundle = try KeyBundle.make(surroundings: bench.surroundings)

@@ -4,7 +4,10 @@ import Platform
 
 /// Which vault.
 struct VaultOptions: ParsableArguments, Sendable {
-    @Option(name: .customLong("vault"), help: ArgumentHelp("The directory that holds the vault.", valueName: "dir"))
+    @Option(
+        name: .customLong("vault"),
+        help: ArgumentHelp(
+            "The directory that holds the vault, or s3://BUCKET/PREFIX[?endpoint=https://HOST].", valueName: "vault"))
     var path: String
 }
 
