@@ -66,6 +66,25 @@ import Testing
         done.access(when: { $0 == 20 }) { _ in }
     }
 
+    /// Owns a pool whose work holds the owner, as the writer of packs does.
+    final class Owner: Sendable {
+        let pool = WorkerPool(workers: 2, depth: 4, name: "test")
+        let gone: Monitor<Int>
+        init(_ gone: Monitor<Int>) { self.gone = gone }
+        func work() { for _ in 0..<4 { pool.submit { [self] _ in _ = gone.access { $0 } } } }
+        deinit { gone.access { $0 += 1 } }
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aPoolWhoseWorkIsDoneKeepsNobodyAlive() {
+        let gone = Monitor(0)
+        for _ in 0..<10 {
+            let owner = Owner(gone)
+            owner.work()
+            owner.pool.finish()
+        }
+        gone.access(when: { $0 == 10 }) { _ in }
+    }
+
     @Test func concurrentWorkRunsTogetherAndEndsTogether() throws {
         // Each waits for all others: run one after another they would never end.
         let arrived = Monitor(0)

@@ -4,9 +4,13 @@ package final class WorkerPool: Sendable {
     package typealias Work = @Sendable (Worker) -> Void
 
     private struct State {
-        var queue: ArraySlice<Work> = []
+        /// At most `depth` pieces. An array, not a slice: what is taken out must not live on in the storage, since a piece
+        /// of work may hold the owner of this pool, which then would never go.
+        var queue: [Work] = []
         var unfinished = 0
         var ended = false
+
+        mutating func takeFirst() -> Work? { queue.isEmpty ? nil : queue.removeFirst() }
     }
 
     private let monitor = Monitor(State())
@@ -42,7 +46,7 @@ package final class WorkerPool: Sendable {
     }
 
     private static func serve(_ worker: Worker, _ monitor: Monitor<State>) {
-        while let work = monitor.access(when: { !$0.queue.isEmpty || $0.ended }, { $0.queue.popFirst() }) {
+        while let work = monitor.access(when: { !$0.queue.isEmpty || $0.ended }, { $0.takeFirst() }) {
             work(worker)
             monitor.access { $0.unfinished -= 1 }
         }
