@@ -2,7 +2,9 @@
 # make demo        the main job, end to end, on this machine   [SOURCE=/some/folder] [KEEP=1]
 # make test        every test; starts a Ceph on loopback for those of S3, and stops it
 # make lint        format and style, warnings are errors
-# make bench-restic   a table against restic   [SOURCE=/usr] [RUNS=3]
+# make bench       a table against restic, borg, tar, cp and find   [ROUNDS=7] [SMALL=1] [WRITE=1]
+#
+# What stands on make's command line is in the environment of the scripts, whatever characters it has.
 #
 # One configuration serves build and tests: release, with `package` access instead of @testable imports, so that
 # nothing is ever compiled twice.
@@ -20,7 +22,7 @@ INSTALL := bash Sites/install/install.sh
 FIXTURE := $(BREAKWATER_FIXTURES)/desktop.raw
 RECIPE := $(shell find Fixtures/desktop -type f)
 
-.PHONY: build build-tests test demo lint format bench-restic packages-build packages-ceph packages-desktop fixtures clean
+.PHONY: build build-tests test demo lint format bench packages-build packages-ceph packages-desktop fixtures clean
 
 build: packages-build
 	$(SWIFT_BUILD)
@@ -34,7 +36,7 @@ test: build-tests fixtures packages-ceph
 
 demo: build fixtures
 	@$(INSTALL) Sites/install/demo.txt
-	@SOURCE='$(SOURCE)' KEEP='$(KEEP)' bash Sites/demo/run.sh
+	@bash Sites/demo/run.sh
 
 lint:
 	swift format lint --strict --recursive --parallel Sources Tests Package.swift
@@ -42,9 +44,9 @@ lint:
 format:
 	swift format --in-place --recursive --parallel Sources Tests Package.swift
 
-bench-restic: build
-	@$(INSTALL) Sites/install/bench.txt
-	@SOURCE='$(SOURCE)' RUNS='$(RUNS)' bash Sites/bench/restic.sh
+bench: build
+	@$(INSTALL) --knowing vim-runtime Sites/install/bench.txt
+	@python3 -B Sites/bench/bench.py
 
 fixtures: packages-desktop $(FIXTURE)
 

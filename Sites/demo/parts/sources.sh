@@ -10,6 +10,9 @@ copy_disk() { cp --sparse=always "$1" "$2"; }
 # copy_folder SOURCE FOLDER: the demo changes files, and the reader's own are not the demo's to change.
 copy_folder() {
     local needed free
+    [ -d "$1" ] && [ -r "$1" ] && [ -x "$1" ] || fail "SOURCE=$1 is no folder that can be read"
+    set -- "$(realpath -- "$1"; echo .)" "$2" # The dot keeps newlines at the end of the name.
+    set -- "${1%??}" "$2"
     needed=$(du -sk "$1" | cut -f1)
     free=$(df -Pk "$(dirname "$2")" | awk 'NR == 2 { print $4 }')
     # The copy, two vaults, restores from both, and room to breathe.
@@ -47,7 +50,8 @@ change_folder() {
     local folder=$1 file
     mkdir -p "$folder/会议 minutes"
     seq 1 20000 | awk '{ print "minute " $1 ": berth " $1 * 37 % 91 }' >"$folder/会议 minutes/记录 1.txt"
-    file=$(find "$folder" -type f -size +0 -perm -u=w -print0 | LC_ALL=C sort -z | head -z -n 1 | tr -d '\0') || true
+    file=$(find "$folder" -type f -size +0 -perm -u=w -print0 | LC_ALL=C sort -z | head -z -n 1 | tr '\0' .) || true
+    file=${file%.} # What ends the name is a newline of its own, perhaps.
     if [ -n "$file" ]; then
         echo "one line more" >>"$file"
         ln -- "$file" "$folder/会议 minutes/linked"

@@ -20,12 +20,12 @@ story_of_the_sources() {
     folder=$estate/desktop/files
     mkdir -p "$estate/desktop"
     copy_disk "$fixture" "$disk"
-    if [ -n "${SOURCE:-}" ]; then copy_folder "$(realpath "$SOURCE")" "$folder"; else make_folder "$folder"; fi
+    if [ -n "${SOURCE:-}" ]; then copy_folder "$SOURCE" "$folder"; else make_folder "$folder"; fi
     operate tenant create "$tenant" --title "Harbour Trading" --site hk-alc --site cn-shbao >"$evidence/tenant.json"
     operate desktop create "$desktop" --tenant "$tenant" --site hk-alc --title "Desk 1" --disk "$disk" \
         --folder "$folder" --port 7777 >"$evidence/desktop.json"
     tell "tenant $tenant has a bootable desktop disk of $(figure "$(stat -c %s "$disk")") and" \
-        "$(find "$folder" -type f | wc -l) user files, $(figure "$(du -sb "$folder" | cut -f1)")"
+        "$(find "$folder" -type f -printf . | wc -c) user files, $(figure "$(du -sb "$folder" | cut -f1)")"
 }
 
 tell_backup() {
@@ -91,7 +91,8 @@ restore() {
 story_of_the_restores() {
     begin 4
     local site place file
-    file=$(find "$folder" -type f -size +0 -print0 | LC_ALL=C sort -z | tail -z -n 1 | tr -d '\0')
+    # One whose name can be typed and shown: orders travel as JSON, which has no bytes that are no text.
+    file=$(find "$folder" -type f -size +0 -print0 | grep -azx '[[:print:]]*' | LC_ALL=C sort -z | tail -z -n 1 | tr -d '\0')
     for site in "${sites[@]}"; do
         place=$estate/restored/$site
         mkdir -p "$place"
