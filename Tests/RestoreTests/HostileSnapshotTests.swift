@@ -75,6 +75,24 @@ import Testing
             ])
     }
 
+    @Test func sizesThatNoNumberHoldsAreAddedUpWithoutATrap() throws {
+        let estate = try Estate()
+        let size: UInt64 = 1 << 62
+        let snapshot = try estate.commitForged { session in
+            let hole = ContentRef(length: size, depth: 0, chunks: [ChunkRef(id: .hole, length: size)])
+            let files = (0..<5).map { number in
+                TreeEntry(
+                    name: Array("\(number)".utf8), kind: .file, mode: 0o644, owner: geteuid(), group: getegid(),
+                    modified: .init(seconds: 1, nanoseconds: 0), size: size, content: hole)
+            }
+            return try content(files + [file(Array("good".utf8), [1], session)], session)
+        }
+        #expect(try estate.plan(snapshot).bytes == .max)
+        // Whether a file system takes files of that size is its own affair: the good one comes back.
+        _ = try estate.restore(snapshot, to: "target")
+        #expect(try read(estate.temporary("target") + "/good") == [1])
+    }
+
     @Test func aNameThatStandsTwiceIsRefused() throws {
         let estate = try Estate()
         let outside = estate.temporary("outside")

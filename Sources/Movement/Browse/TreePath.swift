@@ -13,11 +13,3 @@ enum TreeDepth {
     static let most = SnapshotWalk.deepest
     static var failure: Failure { Failure(.damaged, "more than \(most) directories lie within each other") }
 }
-
-extension UInt64 {
-    /// Adds a size that a snapshot claims; what no number can hold stays at the largest.
-    mutating func add(_ size: UInt64?) {
-        let (sum, isTooMuch) = addingReportingOverflow(size ?? 0)
-        self = isTooMuch ? .max : sum
-    }
-}

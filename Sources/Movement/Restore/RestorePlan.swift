@@ -36,7 +36,9 @@ package struct RestorePlan: Sendable {
             case .directory: found.directories += 1
             case .file:
                 found.files += 1
-                if visit.entry.link == 0 || groups.insert(visit.entry.link).inserted { found.bytes += visit.entry.size }
+                if visit.entry.link == 0 || groups.insert(visit.entry.link).inserted {
+                    found.bytes.add(visit.entry.size)
+                }
             case .symbolicLink, .fifo, .socket, .blockDevice, .characterDevice: found.others += 1
             }
             return true

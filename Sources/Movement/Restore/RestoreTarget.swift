@@ -187,7 +187,7 @@ final class RestoreTarget: Sendable {
             try publish(job.temporary, as: job.entry.name, in: parent.directory)
             report.withLock { report in
                 report.files += 1
-                report.bytes += job.entry.size
+                report.bytes.add(job.entry.size)
             }
         } catch {
             job.fail(error)

@@ -1,5 +1,6 @@
 package import Platform
 package import Repository
+import Restore
 
 /// Compares the trees of two snapshots of one repository. Equal content has equal references: directories whose
 /// references are equal are skipped with all that lies in them.
