@@ -1,7 +1,9 @@
+import Coordinator
 import Model
 import ObjectStore
 import Platform
 import Repository
+import SiteAgent
 import Support
 import Testing
 import Wire
