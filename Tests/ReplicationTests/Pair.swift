@@ -17,9 +17,14 @@ final class Pair {
     let siteKeys = KeptSiteKeys()
     let heads = KeptHeads()
 
-    init(seed: UInt64) throws {
+    init(seed: UInt64, cut: Charter.CutSizes? = nil) throws {
         surroundings = .seeded(seed)
-        bundle = try KeyBundle.make(surroundings: surroundings)
+        bundle =
+            if let cut {
+                try KeyBundle.make(cut: cut, surroundings: surroundings)
+            } else {
+                try KeyBundle.make(surroundings: surroundings)
+            }
         site = try SigningKey(random: surroundings)
         let slot = try Slot.wrap(bundle, passphrase: passphrase, cost: .light, surroundings: surroundings)
         _ = try Repository.create(

@@ -11,10 +11,15 @@ final class Estate {
     let bundle: KeyBundle
     let passphrase = Array("correct horse".utf8)
 
-    init(seed: UInt64, store: any ObjectStore = StrictStore()) throws {
+    init(seed: UInt64, store: any ObjectStore = StrictStore(), cut: Charter.CutSizes? = nil) throws {
         self.store = store
         surroundings = .seeded(seed)
-        bundle = try KeyBundle.make(surroundings: surroundings)
+        bundle =
+            if let cut {
+                try KeyBundle.make(cut: cut, surroundings: surroundings)
+            } else {
+                try KeyBundle.make(surroundings: surroundings)
+            }
         let slot = try Slot.wrap(bundle, passphrase: passphrase, cost: .light, surroundings: surroundings)
         _ = try Repository.create(
             in: store, charter: bundle.charter, slots: [slot.bytes], site: try SigningKey(random: surroundings),

@@ -88,7 +88,7 @@ struct StageTests {
         #expect(repository.log.state.stages.isEmpty)
         #expect(!repository.log.state.forgotten.isEmpty)
         let state = repository.log.state
-        let needed = try state.needed(repository.objects)
+        let needed = try Needs(state, repository.objects).live
         #expect(state.objects.keys.filter { $0.kind == .pack }.allSatisfy { needed.contains($0.digest) })
         #expect(try estate.content(of: snapshot) == content)
     }

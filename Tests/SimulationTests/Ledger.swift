@@ -15,6 +15,10 @@ final class Ledger: Sendable {
         /// Programs that came to no good end.
         var problems: [String] = []
         var condemned = 0
+        var deleted = 0
+        var released = 0
+        var restored = 0
+        var repacked = 0
         var refused = 0
         var copied = 0
         var staged = 0
@@ -25,24 +29,30 @@ final class Ledger: Sendable {
     func note(_ body: (inout Contents) -> Void) { monitor.access { body(&$0) } }
 
     /// Tries again whatever a program may rightly meet, and gives up on what it may not.
-    func persistently(_ program: String, attempts: Int = 40, _ body: () throws -> Void) {
+    /// - Returns: false when the program died.
+    @discardableResult
+    func persistently(_ program: String, attempts: Int = 40, _ body: () throws -> Void) -> Bool {
         var last: (any Error)?
         for _ in 0..<attempts {
-            do { return try body() } catch let failure as Failure {
+            do {
+                try body()
+                return true
+            } catch let failure as Failure {
                 last = failure
                 switch failure.code {
-                case .cancelled: return
+                case .cancelled: return false
                 case .refused: note { $0.refused += 1 }
                 case .unreachable, .damaged, .notFound, .unknownOutcome: break
                 default:
                     note { $0.problems.append("\(program): \(failure)") }
-                    return
+                    return true
                 }
             } catch {
                 note { $0.problems.append("\(program): \(error)") }
-                return
+                return true
             }
         }
         note { $0.problems.append("\(program) came to no end: \(last.map { "\($0)" } ?? "")") }
+        return true
     }
 }

@@ -1,8 +1,9 @@
 import Platform
 import Testing
 
-/// Two writers, a copier and two collectors race on one repository in two vaults; answers get lost, puts and deletes
-/// come twice and late, a writer dies. What was committed and not forgotten reads back, and everybody gets to the end.
+/// Two writers, a copier, a restorer that claims nothing and two collectors race on one repository in two vaults; answers
+/// get lost, puts and deletes come twice and late, writers and collectors die. What was committed and not forgotten
+/// reads back, and everybody gets to the end.
 struct RaceTests {
     @Test(arguments: 1...60) func whatIsCommittedAndNotForgottenReadsBack(seed: UInt64) throws {
         var voyage = try Voyage(seed: seed)
@@ -22,6 +23,7 @@ struct RaceTests {
 
     @Test func theRacesAreWorthTheirName() throws {
         var (condemned, refused, copied, late, staged) = (0, 0, 0, 0, 0)
+        var (deleted, released, restored, repacked) = (0, 0, 0, 0)
         for seed in 100..<104 as Range<UInt64> {
             var voyage = try Voyage(seed: seed)
             try voyage.run()
@@ -31,8 +33,13 @@ struct RaceTests {
             refused += said.refused
             copied += said.copied
             staged += said.staged
+            deleted += said.deleted
+            released += said.released
+            restored += said.restored
+            repacked += said.repacked
             late += voyage.origin.delivered + voyage.copy.delivered
         }
-        #expect(condemned > 20 && refused > 0 && copied > 8 && late > 20 && staged > 8)
+        #expect(condemned > 20 && refused > 0 && copied > 4 && late > 20 && staged > 8)
+        #expect(deleted > 20 && released > 4 && restored > 4 && repacked > 0)
     }
 }

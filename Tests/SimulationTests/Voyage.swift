@@ -22,7 +22,7 @@ struct Voyage {
         origin = Sea("origin", seed: seed ^ 0xA11CE, lateness: 120)
         copy = Sea("copy", seed: seed ^ 0xB0B, lateness: 120)
         siteKeys = SharedSiteKeys(harbour.surroundings)
-        turns = Interleaving(seed: seed, programs: 5)
+        turns = Interleaving(seed: seed, programs: 6)
         try harbour.make(in: TurnStore(origin))
         siteKeys.keep(harbour.site, at: origin.location)
     }
@@ -30,7 +30,7 @@ struct Voyage {
     mutating func run() throws {
         var blocksOfAll = Seed(seed &+ 1000)
         let blocks = (0..<4).map { _ in blocksOfAll.bytes(6000) }
-        let programs = (0..<5).map { program(number: $0, blocks: blocks) }
+        let programs = (0..<6).map { program(number: $0, blocks: blocks) }
         let turns = turns
         try Workers.concurrently(programs.count) { number in
             programs[number]()
@@ -45,18 +45,19 @@ struct Voyage {
         var dice = Seed(own)
         // Every third run a writer dies in the middle.
         let dies = number == 1 && seed % 3 == 0 ? 20 + dice.below(150) : nil
-        func store(_ sea: Sea) -> any ObjectStore {
+        func store(_ sea: Sea, dies: Int? = nil) -> any ObjectStore {
             FaultyStore(TurnStore(sea, turns, program: number), seed: own ^ UInt64(sea.location.utf8.count)) {
                 $0.lostAcknowledgements = 15
                 $0.refusals = 5
                 $0.crashAfter = dies
+                $0.crashingCallIsDone = seed % 2 == 0
             }
         }
         let (harbour, ledger, siteKeys) = (harbour, ledger, siteKeys)
         switch number {
         case 0, 1:
             let writer = WriterProgram(
-                name: "writer \(number)", store: store(origin), harbour: harbour, ledger: ledger,
+                name: "writer \(number)", store: store(origin, dies: dies), harbour: harbour, ledger: ledger,
                 surroundings: surroundings, rounds: 4, seed: dice, blocks: blocks)
             return {
                 var writer = writer
@@ -67,14 +68,25 @@ struct Voyage {
                 name: "copier", origin: store(origin), copy: store(copy), siteKeys: siteKeys, ledger: ledger,
                 surroundings: surroundings, rounds: 6)
             return { copier.run() }
-        default:
+        case 3, 4:
+            let sea = number == 3 ? origin : copy
+            // Collectors die at any call, and another takes over.
+            let lives = (0..<3).map { _ in store(sea, dies: 10 + dice.below(120)) } + [store(sea)]
             let collector = CollectorProgram(
-                name: "collector \(number)", store: store(number == 3 ? origin : copy), harbour: harbour,
-                siteKeys: siteKeys, ledger: ledger, surroundings: surroundings, rounds: 2, isGreedy: seed % 3 == 1,
-                seed: dice)
+                name: "collector \(number)", stores: lives, harbour: harbour, siteKeys: siteKeys, ledger: ledger,
+                surroundings: surroundings, rounds: 2, isGreedy: seed % 3 == 1,
+                repacks: seed % 2 == 0, seed: dice)
             return {
                 var collector = collector
                 collector.run()
+            }
+        default:
+            let restorer = RestorerProgram(
+                name: "restorer", stores: [store(origin), store(copy)], harbour: harbour, siteKeys: siteKeys,
+                ledger: ledger, surroundings: surroundings, seed: dice)
+            return {
+                var restorer = restorer
+                restorer.run()
             }
         }
     }

@@ -22,6 +22,7 @@ package final class StrictStore: ObjectStore {
         var counts = Counts()
         var torn: Seed?
         var capacity: UInt64?
+        var reserve: UInt64 = 0
         var stored: UInt64 = 0
     }
 
@@ -33,15 +34,17 @@ package final class StrictStore: ObjectStore {
     ///   - shapes: whether a key has a shape that the repository uses.
     ///   - tornListings: leaves objects out of lists, as a store without consistent listing would.
     ///   - capacity: bytes after which puts fail with `.full`.
+    ///   - reserve: bytes of these that puts of data leave free.
     package init(
         _ location: String = "memory", shapes: @escaping @Sendable (String) -> Bool = { _ in true },
-        tornListings: UInt64? = nil, capacity: UInt64? = nil
+        tornListings: UInt64? = nil, capacity: UInt64? = nil, reserve: UInt64 = 0
     ) {
         self.location = location
         self.shapes = shapes
         var state = State()
         state.torn = tornListings.map { Seed($0) }
         state.capacity = capacity
+        state.reserve = reserve
         self.state = Mutex(state)
     }
 
@@ -52,10 +55,11 @@ package final class StrictStore: ObjectStore {
     /// A store with the same objects, for comparing what happens next.
     package func copy() -> StrictStore {
         let copied = StrictStore(location, shapes: shapes)
-        let (objects, used) = state.withLock { ($0.objects, $0.used) }
+        let (objects, used, stored) = state.withLock { ($0.objects, $0.used, $0.stored) }
         copied.state.withLock {
             $0.objects = objects
             $0.used = used
+            $0.stored = stored
         }
         return copied
     }
@@ -83,7 +87,8 @@ package final class StrictStore: ObjectStore {
             state.counts.puts += 1
             if state.objects[key.text] != nil { return Failure(.exists, "\(key) is already in \(location)") }
             if state.used.contains(key.text) { return Failure(.usage, "\(key) was used before: a name is used once") }
-            if let capacity = state.capacity, state.stored + UInt64(copy.count) > capacity {
+            let kept = use == .data ? state.reserve : 0
+            if let capacity = state.capacity, state.stored + UInt64(copy.count) + kept > capacity {
                 return Failure(.full, "\(location) is full")
             }
             state.used.insert(key.text)

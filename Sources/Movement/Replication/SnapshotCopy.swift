@@ -128,9 +128,11 @@ struct SnapshotCopy {
         }
         objects += try carrySegments(roots, clear, origin, here, session, &report)
         let reference = try put(manifest.bytes, as: .manifest, session, &report)
-        let listing = try target.listing(objects, session: session)
         do {
             try relocate(plan, fetched: objects)
+            let known = try references(plan.listed, objects, target.log.state)
+            objects += known.filter { !objects.contains($0) }
+            let listing = try target.listing(objects, session: session)
             try target.appendAsSite { _ in
                 .commit(
                     RecordBody.Commit(
@@ -224,24 +226,30 @@ struct SnapshotCopy {
         }
     }
 
-    /// Where the origin repacked, and the destination holds neither the old pack nor the new ones, roots are led to
-    /// the new ones here as well.
+    /// Where one of the vaults repacked, roots are led to packs that hold what the snapshot needs: back to the pack
+    /// itself, or to what the origin moved it to besides what the destination did.
     private func relocate(_ plan: CopyPlan, fetched: [ObjectRef]) throws {
-        guard !plan.relocated.isEmpty else { return }
-        let brought = Dictionary(fetched.map { ($0.name.digest, $0) }, uniquingKeysWith: { first, _ in first })
-        try target.appendAsSite { state in
-            let relocations = try plan.relocated.map { root, packs in
-                RecordBody.Relocation(
-                    root: root,
-                    objects: try packs.map { pack in
-                        if let reference = brought[pack] { return reference }
-                        guard let name = state.names(of: .pack, pack).first, let held = state.objects[name] else {
-                            throw Failure(.refused, "pack \(pack) went away while it was leant on")
-                        }
-                        return ObjectRef(name: name, length: held.length)
-                    })
+        let back = plan.restored.map { (root: $0, packs: [$0]) }
+        for moves in [back, plan.relocated] where !moves.isEmpty {
+            try target.appendAsSite { state in
+                let relocations = try moves.map { root, packs in
+                    RecordBody.Relocation(root: root, objects: try references(packs, fetched, state))
+                }
+                return .relocate(relocations, counted: state.head)
             }
-            return .relocate(relocations, counted: state.head)
+        }
+    }
+
+    /// Packs that were fetched, or that the destination's log holds alive.
+    private func references(_ packs: [Digest], _ fetched: [ObjectRef], _ state: LogState) throws -> [ObjectRef] {
+        try packs.map { pack in
+            if let reference = fetched.first(where: { $0.name.kind == .pack && $0.name.digest == pack }) {
+                return reference
+            }
+            let names = state.names(of: .pack, pack)
+            guard let name = names.first(where: { state.objects[$0]?.status == .live }), let held = state.objects[name]
+            else { throw Failure(.refused, "pack \(pack) went away while it was leant on") }
+            return ObjectRef(name: name, length: held.length)
         }
     }
 

@@ -66,6 +66,15 @@ extension Repository {
     /// - Throws: `.notFound`; `.usage` when several begin so.
     package func findSnapshot(_ text: String) throws(Failure) -> Snapshot {
         if text.hasPrefix("latest:") { return try latestSnapshot(named: String(text.dropFirst("latest:".count))) }
+        guard let committed = log.state.snapshots[try snapshotID(text)] else {
+            throw Failure(.notFound, "no snapshot's id begins with \(text)")
+        }
+        return try snapshot(committed)
+    }
+
+    /// The id that `text` begins, whether or not that snapshot can be opened.
+    /// - Throws: `.notFound`; `.usage` when several begin so.
+    package func snapshotID(_ text: String) throws(Failure) -> Digest {
         let matching = log.state.recoveryPoints.filter {
             $0.manifest.name.digest.hex.hasPrefix(text.lowercased())
         }
@@ -82,7 +91,7 @@ extension Repository {
         guard matching.count == 1 else {
             throw Failure(.usage, "\(matching.count) snapshots' ids begin with \(text)", advice: "Give more digits.")
         }
-        return try snapshot(first)
+        return first.manifest.name.digest
     }
 
     /// The newest snapshot of a desktop. When that one cannot be opened, an older one is not passed off as it.

@@ -176,7 +176,7 @@ package final class Repository: Sendable {
         _ bytes: [UInt8], as kind: ObjectKind, session: SessionID, _ store: any ObjectStore
     ) throws(Failure) -> ObjectRef {
         let name = ObjectName(kind: kind, digest: SHA256.hash(bytes), session: session)
-        try store.putSettled(try name.key(), bytes, use: kind == .slot || kind == .siteKey ? .log : .data)
+        try store.putSettled(try name.key(), bytes, use: [.slot, .siteKey, .checkpoint].contains(kind) ? .log : .data)
         return ObjectRef(name: name, length: UInt64(bytes.count))
     }
 

@@ -26,7 +26,8 @@ package final class DirectoryStore: ObjectStore {
     package let location: String
     package let access: Access
     let root: Directory
-    let reserve: UInt64
+    /// Bytes that `.data` puts leave free.
+    package let reserve: UInt64
     let surroundings: Surroundings
     let faults: FaultPoint?
     /// Directories whose names this store has made durable: nobody removes them, so once is enough.

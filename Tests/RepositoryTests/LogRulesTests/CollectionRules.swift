@@ -135,6 +135,36 @@ struct CollectionRules {
         #expect(try reason(world.condemn([target])).contains("is needed"))
     }
 
+    /// What was moved leaves out what nobody needed: only who says that it knows may lean on it.
+    @Test func aCommitThatLeansOnAMovedRootListsWhatItWasMovedTo() throws {
+        let first = try world.commit()
+        let root = first.packs[0].name.digest
+        let target = world.object(.pack, world.session())
+        #expect(try reason(relocate(root, to: [target])) == "effective")
+        var draft = world.draft(leaning: [root])
+        #expect(try reason(draft.body, by: .author(world.writer)).contains("does not list"))
+        draft.listed.append(target)
+        #expect(try reason(draft.body, by: .author(world.writer)) == "effective")
+    }
+
+    @Test func aRepairedRootIsLeantOnAsBefore() throws {
+        let first = try world.commit()
+        let root = first.packs[0].name.digest
+        #expect(try reason(relocate(root, to: [world.object(.pack, world.session(), root)])) == "effective")
+        #expect(try reason(world.draft(leaning: [root]).body, by: .author(world.writer)) == "effective")
+    }
+
+    @Test func aRelocationBringsSegmentsAndTheRootResolvesToPacksOnly() throws {
+        let first = try world.commit()
+        let root = first.packs[0].name.digest
+        let session = world.session()
+        let (target, segment) = (world.object(.pack, session), world.object(.segment, session))
+        #expect(try reason(relocate(root, to: [segment])).contains("would go"))
+        #expect(try reason(relocate(root, to: [target, segment])) == "effective")
+        #expect(world.state.packs(for: root) == [target.name.digest])
+        #expect(world.state.objects[segment.name]?.status == .live)
+    }
+
     @Test func aRootThatALaterCommitNeedsIsNotRepacked() throws {
         let first = try world.commit()
         let counted = world.state.head

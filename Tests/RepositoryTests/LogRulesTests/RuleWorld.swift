@@ -8,7 +8,11 @@ final class RuleWorld {
     /// Pages and sets by digest, as a vault would hold them.
     final class Pages: PageSource {
         private let held = Monitor([Digest: [UInt8]]())
+        private let asked = Monitor(0)
+        /// Pages given so far.
+        var reads: Int { asked.access { $0 } }
         func page(_ candidates: [ObjectName]) throws(Failure) -> [UInt8] {
+            asked.access { $0 += 1 }
             guard let bytes = candidates.lazy.compactMap({ name in self.held.access { $0[name.digest] } }).first else {
                 throw Failure(.notFound, "no such page")
             }

@@ -96,6 +96,28 @@ struct Workbench: Sendable {
         return repository
     }
 
+    /// Opens with the passphrase if there is one, otherwise with the vault's site key where a copy of this user made it.
+    func openAsSite(
+        _ vault: String, _ access: StoreAccess, _ passphrase: PassphraseOptions
+    ) throws(Failure) -> Repository {
+        if passphrase.isGiven { return try open(vault, access, passphrase: try passphrase.read(console)) }
+        let keyless = try openKeyless(vault, access)
+        let site = try ClientSiteKeys(self, passphrase: passphrase).find(for: keyless.id, at: keyless.store.location)
+        return try Repository.open(
+            keyless.store, .keyless, expecting: keyless.id, site: site, heads: heads(), surroundings: surroundings)
+    }
+
+    /// What collectors remember of sessions. Where nothing can be kept, claims stay until they are let go by hand.
+    func claimWatch() -> any ClaimWatch {
+        do throws(Failure) {
+            return try DirectoryClaimWatch(at: try ClientState.directory() + "/sessions")
+        } catch {
+            console.warn(
+                "the state directory cannot be used (\(error.what)): sessions that were killed keep their claims")
+            return NoClaimWatch()
+        }
+    }
+
     /// Opens what can be had of a repository without a key.
     func openKeyless(
         _ vault: String, _ access: StoreAccess, also others: [String] = []

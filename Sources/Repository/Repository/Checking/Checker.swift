@@ -82,43 +82,16 @@ package final class Checker: Sendable {
 
     private func complete() throws(Failure) {
         let findings = ledger.damaged.filter { $0.name != nil }
-        let roots = Set(findings.compactMap { $0.name?.kind == .pack ? $0.name?.digest : nil })
-        var touchedByPack: [Digest: Set<Digest>] = [:]
-        var hits: [Digest: [Digest]] = [:]
-        if !roots.isEmpty {
-            for snapshot in liveSnapshots {
-                for set in snapshot.clear.sets {
-                    let hit = hits[set] ?? self.hits(in: set, roots)
-                    hits[set] = hit
-                    for root in hit { touchedByPack[root, default: []].insert(snapshot.manifest.name.digest) }
-                }
-            }
+        let touched = Needs.snapshots(needing: Set(findings.compactMap(\.name?.digest)), in: state) { set in
+            guard let bytes = try? repository.object(.set, set) else { return nil }
+            return (try? PackSet(bytes, expecting: set))?.roots
         }
         for var finding in findings {
             guard let name = finding.name else { continue }
-            let digest = name.digest
-            let touched: [Digest] =
-                switch name.kind {
-                case .pack: Array(touchedByPack[digest] ?? [])
-                case .set: liveSnapshots.filter { $0.clear.sets.contains(digest) }.map(\.manifest.name.digest)
-                case .envelope:
-                    liveSnapshots.filter { $0.clear.envelopes.contains { $0.envelope == digest } }
-                        .map(\.manifest.name.digest)
-                case .manifest: liveSnapshots.filter { $0.manifest.name.digest == digest }.map { _ in digest }
-                case .segment, .slot, .page, .checkpoint, .siteKey: []
-                }
-            finding.snapshots = Set(finding.snapshots + touched).sorted()
+            finding.snapshots = Set(finding.snapshots + (touched[name.digest] ?? [])).sorted()
             finding.recovery = try recovery(name, finding)
             ledger.complete(finding)
         }
-    }
-
-    /// Which of the damaged packs a set leads to.
-    private func hits(in set: Digest, _ damaged: Set<Digest>) -> [Digest] {
-        guard let bytes = try? repository.object(.set, set), let pages = try? PackSet(bytes, expecting: set) else {
-            return []
-        }
-        return pages.roots.flatMap(state.packs(for:)).filter(damaged.contains)
     }
 
     private func recovery(_ name: ObjectName, _ finding: CheckReport.Finding) throws(Failure)

@@ -176,8 +176,9 @@ extension LogState {
             guard origin != vault else { throw RuleBroken("a copy from the vault itself") }
             guard !clear.isStage else { throw RuleBroken("a stage is not copied") }
         }
-        let new = try newObjects(commit, pages)
-        try cover(clear, new: new.map(\.name), pages)
+        let listed = try commit.objects.objects(pages)
+        let new = try newObjects(commit, listed)
+        try cover(clear, new: new.map(\.name), listed: listed, pages)
         for object in new { hold(object, since: record.number) }
         snapshots[digest] = Committed(
             record: record.number, manifest: commit.manifest, clear: clear, origin: commit.origin,
@@ -195,10 +196,10 @@ extension LogState {
 
     /// New objects must be the session's own, and the session must not have been given up; what a commit lists and
     /// the log holds already must be live.
-    private func newObjects(_ commit: RecordBody.Commit, _ pages: (any PageSource)?) throws -> [ObjectRef] {
+    private func newObjects(_ commit: RecordBody.Commit, _ listed: [ObjectRef]) throws -> [ObjectRef] {
         guard !closedSessions.contains(commit.session) else { throw RuleBroken("the session's objects were condemned") }
         var new: [ObjectRef] = []
-        for object in try commit.objects.objects(pages) + commit.objects.pages + [commit.manifest] {
+        for object in listed + commit.objects.pages + [commit.manifest] {
             if let held = objects[object.name] {
                 guard held.status == .live, held.length == object.length else {
                     throw RuleBroken("\(object.name) is \(held.status)")
@@ -230,7 +231,9 @@ extension LogState {
     }
 
     /// Everything the manifest leans on is live here.
-    private func cover(_ clear: ClearPart, new: [ObjectName], _ pages: (any PageSource)?) throws {
+    private func cover(
+        _ clear: ClearPart, new: [ObjectName], listed: [ObjectRef], _ pages: (any PageSource)?
+    ) throws {
         let fresh = Set(new.map { Kept(kind: $0.kind, digest: $0.digest) })
         func isLive(_ kind: ObjectKind, _ digest: Digest) -> Bool {
             fresh.contains(Kept(kind: kind, digest: digest))
@@ -241,8 +244,15 @@ extension LogState {
             throw RuleBroken("envelope \(reference.envelope) is not live")
         }
         guard let pages else { return }
+        let named = moved.isEmpty ? [] : Set(listed.map(\.name.digest))
         for root in try roots(of: clear, new: new, pages) {
-            for pack in packs(for: root) where !isLive(.pack, pack) { throw RuleBroken("pack \(pack) is not live") }
+            for pack in packs(for: root) {
+                guard isLive(.pack, pack) else { throw RuleBroken("pack \(pack) is not live") }
+                // What was repacked leaves out what nobody needed then. Who does not say that it knows, may lean on that.
+                guard moved[root] == nil || named.contains(pack) else {
+                    throw RuleBroken("pack \(root) was moved to \(pack), which it does not list")
+                }
+            }
         }
     }
 
@@ -269,11 +279,11 @@ extension LogState {
     }
 
     private mutating func condemn(_ listed: [ObjectRef], record: UInt64, _ pages: (any PageSource)?) throws {
-        let needed = try pages.map { try self.needed($0) } ?? []
+        let needs = try pages.map { try Needs(self, $0) }
         let going = Set(listed.map(\.name))
         for name in going {
             // A second copy of a needed object may go while a live one stays.
-            if needed.contains(name.digest), objects[name] != nil, !isLive(name, leavingOut: going) {
+            if let needs, needs.contains(name.digest), objects[name] != nil, !isLive(name, leavingOut: going) {
                 throw RuleBroken("\(name) is needed")
             }
             if name == checkpoint?.object { throw RuleBroken("\(name) is the last checkpoint") }
@@ -328,24 +338,25 @@ extension LogState {
             guard relocation.repairs || !neededLater.contains(relocation.root) else {
                 throw RuleBroken("pack \(relocation.root) is needed since record \(counted)")
             }
-            guard !relocation.objects.isEmpty else { throw RuleBroken("pack \(relocation.root) would go") }
             for object in relocation.objects {
-                guard object.name.kind == .pack,
+                guard object.name.kind == .pack || object.name.kind == .segment,
                     objects[object.name].map({ $0.status == .live }) ?? !closedSessions.contains(object.name.session)
                 else { throw RuleBroken("\(object.name) is no live pack") }
+                guard object.name.kind == .pack else { continue }
                 // So that no chain of moves comes back to where it began.
                 let target = object.name.digest
                 guard target == relocation.root || (moved[target] == nil && !roots.contains(target)) else {
                     throw RuleBroken("\(object.name) was moved itself")
                 }
             }
+            guard !relocation.packs.isEmpty else { throw RuleBroken("pack \(relocation.root) would go") }
         }
         for relocation in relocations {
             for name in index[relocation.root] ?? [] where !relocation.objects.contains(where: { $0.name == name }) {
                 change(name, to: .condemned, record: record)
             }
             for object in relocation.objects where objects[object.name] == nil { hold(object, since: record) }
-            moved[relocation.root] = relocation.repairs ? nil : Moved(record: record, objects: relocation.objects)
+            moved[relocation.root] = relocation.repairs ? nil : Moved(record: record, objects: relocation.packs)
         }
     }
 

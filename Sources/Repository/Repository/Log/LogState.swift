@@ -172,16 +172,6 @@ package struct LogState: Sendable, Equatable {
         }
         return roots
     }
-
-    /// Everything needed by a snapshot that is not forgotten, or by a claim on a snapshot.
-    package func needed(_ pages: any PageSource) throws(Failure) -> Set<Digest> {
-        var needed: Set<Digest> = []
-        let claimed = Set(claims.values.compactMap(\.scope.snapshot))
-        for (digest, snapshot) in snapshots where !snapshot.isForgotten || claimed.contains(digest) {
-            needed.formUnion(try needs(of: snapshot, pages))
-        }
-        return needed
-    }
 }
 
 extension LogState.Holding.Status: Comparable {

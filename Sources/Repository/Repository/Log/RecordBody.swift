@@ -27,8 +27,11 @@ package enum RecordBody: Hashable, Sendable {
             self.objects = objects
         }
 
+        /// What the root resolves to; besides them there may be segments that tell of them.
+        var packs: [ObjectRef] { objects.filter { $0.name.kind == .pack } }
+
         /// The same root under another name: nothing is left out.
-        var repairs: Bool { !objects.isEmpty && objects.allSatisfy { $0.name.digest == root } }
+        var repairs: Bool { !packs.isEmpty && packs.allSatisfy { $0.name.digest == root } }
     }
 
     package struct Commit: Hashable, Sendable {

@@ -1,0 +1,109 @@
+internal import ArgumentParser
+import ObjectStore
+import Platform
+import Repository
+import Sealing
+
+/// Frees what no snapshot needs.
+struct CollectCommand: EngineCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "collect", abstract: "Free what no snapshot needs, while backups, restores and copies run.",
+        discussion: """
+            What a backup that was killed has stored is held by its claim. A session that is found unchanged by two runs an \
+            hour or more apart is taken to be dead, and its claim let go; --release-claims does that at once. A backup that \
+            is let go by mistake has to be run again, and loses nothing else.
+            """)
+
+    @OptionGroup var vault: VaultOptions
+    @OptionGroup var passphrase: PassphraseOptions
+    @OptionGroup var output: OutputOptions
+
+    @Flag(name: .long, help: "Say what would be freed, and what not and why; change nothing.")
+    var dryRun = false
+
+    @Flag(name: .long, help: "Let go of every claim of a backup, copy or restore, whether or not it still runs.")
+    var releaseClaims = false
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Repack packs of which at most this share is alive; 0 for none. Needs the passphrase.",
+            valueName: "percent"))
+    var repackBelow = 50
+
+    static let whenInterrupted: String? = nil
+
+    func validate() throws {
+        if !(0...100).contains(repackBelow) { throw ValidationError("--repack-below takes 0 to 100.") }
+    }
+
+    func perform(_ bench: Workbench) throws -> Int32 {
+        let start = bench.surroundings.uptime()
+        let repository = try bench.openAsSite(vault.path, dryRun ? .reading : .writing, passphrase)
+        guard !dryRun else { return try preview(repository, bench) }
+        let interruption = bench.interruption
+        var collector = Collector(
+            repository, options(repository), watch: bench.claimWatch(), isCancelled: { interruption.isAsked })
+        let report = try collector.run()
+        try print(report, bench, since: start)
+        guard !report.remaining.isEmpty else { return 0 }
+        throw Failure(
+            .partial,
+            "\(Words.count(UInt64(report.remaining.count), "object", "objects")) could not be deleted, the first "
+                + "\(report.remaining[0].object.name): \(report.remaining[0].problem.what)",
+            advice: "Nothing that is needed is touched. The next run tries again.")
+    }
+
+    private func options(_ repository: Repository) -> Collector.Options {
+        var options = Collector.Options()
+        options.releasesClaims = releaseClaims
+        options.repackBelow = repackBelow == 0 ? nil : Double(repackBelow) / 100
+        options.shortOfSpace = (repository.store as? DirectoryStore)?.reserve
+        return options
+    }
+
+    private func preview(_ repository: Repository, _ bench: Workbench) throws -> Int32 {
+        let plan = try Collector(repository, options(repository)).plan()
+        let usage = VaultUsage(plan, repository.log.state)
+        try usage.print(bench.console)
+        let freed = usage.reclaimable
+        try bench.console.tell([
+            ("event", "result"), ("dryRun", true), ("objects", .number(freed.objects)), ("bytes", .number(freed.bytes)),
+        ])
+        return 0
+    }
+
+    private func print(_ report: CollectReport, _ bench: Workbench, since start: UInt64) throws {
+        let console = bench.console
+        let seconds = Double(bench.surroundings.uptime() - start) / 1e9
+        for released in report.released {
+            let why =
+                switch released.why {
+                case .asked: "as was asked"
+                case .still: "it has not moved since an earlier run"
+                case .shortOfSpace: "space is short"
+                }
+            console.warn("let go of the claim of a \(released.scope.kind) (\(released.claim.hex.prefix(12))): \(why)")
+        }
+        if report.stagesForgotten > 0 {
+            try console.say("Let go of \(report.stagesForgotten) unfinished backups whose next one is whole.")
+        }
+        try console.say(
+            "Freed \(Words.bytes(report.deleted.bytes)) in \(Words.count(report.deleted.objects, "object", "objects")), "
+                + "in \(Words.duration(seconds: UInt64(seconds.rounded()))).")
+        let repacked = report.repacked
+        if repacked.packs > 0 {
+            try console.say(
+                "Repacked \(Words.count(repacked.packs, "pack", "packs")) of \(Words.bytes(repacked.bytesBefore)) into "
+                    + "\(Words.bytes(repacked.bytesAfter)).")
+        }
+        if let why = repacked.postponed { console.warn("nothing was repacked: \(why)") }
+        try report.usage.print(console)
+        try console.tell([
+            ("event", "result"), ("dryRun", false), ("objects", .number(report.deleted.objects)),
+            ("bytes", .number(report.deleted.bytes)), ("condemned", .number(report.condemned.objects)),
+            ("repacked", .number(repacked.packs)), ("released", .list(report.released.map { .text($0.claim.hex) })),
+            ("remaining", .number(UInt64(report.remaining.count))), ("seconds", .fraction(seconds)),
+        ])
+    }
+}

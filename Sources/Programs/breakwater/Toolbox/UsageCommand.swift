@@ -1,0 +1,78 @@
+internal import ArgumentParser
+import ObjectStore
+import Platform
+import Repository
+import Sealing
+
+/// Says what a vault's space is taken by.
+struct UsageCommand: EngineCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "usage", abstract: "Show what is live, what can be freed, and what not yet and why.",
+        discussion: "No passphrase is needed. The log itself, key slots and other vaults' logs are not counted.")
+
+    @OptionGroup var vault: VaultOptions
+    @OptionGroup var output: OutputOptions
+
+    func perform(_ bench: Workbench) throws -> Int32 {
+        let repository = try bench.openKeyless(vault.path, .reading)
+        let plan = try Collector(repository).plan()
+        let usage = VaultUsage(plan, repository.log.state)
+        try usage.print(bench.console)
+        let space = try repository.store.space()
+        if let space {
+            try bench.console.say("free     \(Words.bytes(space.free)) of \(Words.bytes(space.total)) on that disk")
+        }
+        try bench.console.tell(
+            [
+                ("event", "result"), ("live", .number(usage.live.bytes)),
+                ("reclaimable", .number(usage.reclaimable.bytes)), ("notYet", .number(usage.notYet.bytes)),
+            ] + (space.map { [("free", .number($0.free)), ("total", .number($0.total))] } ?? []))
+        return 0
+    }
+}
+
+extension VaultUsage {
+    /// A line for every reason.
+    func print(_ console: Console) throws {
+        for line in lines {
+            let size = "\(Words.bytes(line.share.bytes)) in \(Words.count(line.share.objects, "object", "objects"))"
+            try console.say("\(line.reason.word)\(size)\(line.reason.explanation)")
+            try console.tell([
+                ("event", "usage"), ("state", .text(line.reason.state)), ("objects", .number(line.share.objects)),
+                ("bytes", .number(line.share.bytes)), ("reason", .text(line.reason.cause)),
+            ])
+        }
+    }
+}
+
+extension VaultUsage.Reason {
+    fileprivate var state: String {
+        switch self {
+        case .live: "live"
+        case .reclaimable, .condemned: "reclaimable"
+        case .afterCheckpoint, .snapshotClaim, .sessionClaim: "notYet"
+        }
+    }
+
+    fileprivate var word: String {
+        switch state {
+        case "live": "live     "
+        case "reclaimable": "can go   "
+        default: "not yet  "
+        }
+    }
+
+    fileprivate var cause: String {
+        switch self {
+        case .live: ""
+        case .reclaimable: "no snapshot needs it"
+        case .condemned: "condemned, and not deleted yet"
+        case .afterCheckpoint: "needs a checkpoint of the log"
+        case .snapshotClaim(let snapshot, let kind):
+            "snapshot \(snapshot.hex.prefix(12)) is claimed by a \(kind == "read" ? "reader" : kind)"
+        case .sessionClaim(_, let session): "a backup or copy claims it (session \(session.hex.prefix(12)))"
+        }
+    }
+
+    fileprivate var explanation: String { cause.isEmpty ? "" : ": \(cause)" }
+}

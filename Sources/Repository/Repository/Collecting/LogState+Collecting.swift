@@ -1,0 +1,55 @@
+internal import Platform
+internal import Sealing
+
+extension LogState {
+    /// Condemned packs that stay although they are condemned: they were moved under a claim that stands.
+    func packsKeptByClaims(_ pages: any PageSource) throws(Failure) -> [ObjectName: Digest] {
+        var kept: [ObjectName: Digest] = [:]
+        let claims = claims.values.filter { $0.scope.snapshot != nil }.sorted { $0.record < $1.record }
+        guard let first = claims.first else { return [:] }
+        let later = objects.filter {
+            $0.key.kind == .pack && $0.value.status == .condemned && $0.value.changed > first.record
+        }
+        guard !later.isEmpty else { return [:] }
+        for claim in claims {
+            guard let digest = claim.scope.snapshot, let snapshot = snapshots[digest] else { continue }
+            let needed = try needs(of: snapshot, pages)
+            for (name, held) in later where held.changed > claim.record && needed.contains(name.digest) {
+                kept[name] = digest
+            }
+        }
+        return kept
+    }
+}
+
+extension LogState {
+    /// Whether a condemned object may be deleted now, claims on snapshots apart.
+    func mayGo(_ name: ObjectName, _ held: Holding) -> Bool {
+        guard [.set, .manifest, .page].contains(name.kind) else { return true }
+        // Whoever opens the log begins at the checkpoint that its newest record names.
+        guard let mark = checkpoint else { return false }
+        return mark.state >= held.changed && mark.record < head
+    }
+}
+
+extension ClearPart {
+    /// What a desktop's snapshots are ordered by: signed, and no clock's word.
+    package var order: Order { Order(generation: generation, sequence: sequence) }
+
+    package struct Order: Hashable, Comparable, Sendable {
+        package var generation: UInt64
+        package var sequence: UInt64
+        package init(generation: UInt64, sequence: UInt64) {
+            self.generation = generation
+            self.sequence = sequence
+        }
+        package static func < (left: Self, right: Self) -> Bool {
+            (left.generation, left.sequence) < (right.generation, right.sequence)
+        }
+    }
+}
+
+extension RecordBody.ClaimScope {
+    var session: SessionID? { if case .session(let session) = self { session } else { nil } }
+    var machine: Digest? { if case .machine(let snapshot) = self { snapshot } else { nil } }
+}

@@ -1,0 +1,65 @@
+internal import Platform
+internal import Sealing
+
+/// Which chunks of some packs the snapshots here refer to: content, directories, lists of chunks and nodes of disks.
+///
+/// Walks every tree and disk once, however many snapshots share it, and reads nothing of the content.
+struct LiveChunks {
+    private let wanted: Set<ChunkID>
+    private(set) var found: Set<ChunkID> = []
+    /// Directories, lists and nodes that were followed.
+    private var followed: Set<Digest> = []
+    private let isCancelled: @Sendable () -> Bool
+
+    init(of wanted: Set<ChunkID>, isCancelled: @escaping @Sendable () -> Bool) {
+        self.wanted = wanted
+        self.isCancelled = isCancelled
+    }
+
+    /// - Throws: when any reference of the snapshot cannot be followed: then nobody knows what it needs.
+    mutating func walk(_ snapshot: Snapshot, _ reader: SnapshotReader) throws {
+        for stream in snapshot.part.streams {
+            switch stream.content {
+            case .tree(let root): try walk(tree: root, reader)
+            case .machine(let document): try follow(document.chunks, depth: document.depth, reader)
+            case .disk(let disk):
+                try walk(node: disk.root, level: Int(disk.levels) - 1, DiskReader(reader, disk))
+            }
+        }
+    }
+
+    private mutating func mark(_ id: ChunkID) { if wanted.contains(id) { found.insert(id) } }
+
+    private mutating func walk(tree root: ContentRef, _ reader: SnapshotReader) throws {
+        var waiting = [root]
+        while let directory = waiting.popLast() {
+            if isCancelled() { throw Failure(.cancelled, "repacking was asked to stop") }
+            let name = CanonicalEncoder.bytes { directory.encode(to: &$0) }
+            guard followed.insert(SHA256.hash(name)).inserted else { continue }
+            try follow(directory.chunks, depth: directory.depth, reader)
+            var files: [ContentRef] = []
+            try reader.forEachEntry(of: directory) { entry in
+                guard let content = entry.content else { return }
+                if entry.kind == .directory { waiting.append(content) } else { files.append(content) }
+            }
+            for file in files { try follow(file.chunks, depth: file.depth, reader) }
+        }
+    }
+
+    private mutating func follow(_ chunks: [ChunkRef], depth: UInt8, _ reader: SnapshotReader) throws {
+        for chunk in chunks where chunk.id != .hole {
+            mark(chunk.id)
+            guard depth > 0, followed.insert(chunk.id.digest).inserted else { continue }
+            let list = try ContentRef.decodeList(try reader.read(chunk.id), depth: depth, length: chunk.length)
+            try follow(list, depth: depth - 1, reader)
+        }
+    }
+
+    private mutating func walk(node id: ChunkID, level: Int, _ disk: DiskReader) throws {
+        guard id != .hole else { return }
+        mark(id)
+        guard level >= 0, followed.insert(id.digest).inserted else { return }
+        if isCancelled() { throw Failure(.cancelled, "repacking was asked to stop") }
+        for child in try disk.node(id) { try walk(node: child, level: level - 1, disk) }
+    }
+}

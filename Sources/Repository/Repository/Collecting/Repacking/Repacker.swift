@@ -1,0 +1,312 @@
+internal import ObjectStore
+internal import Platform
+internal import Sealing
+
+/// Moves what is alive out of packs that are mostly dead.
+///
+/// Needs the reader's key: which chunks are alive only the trees say, and a frame cannot change its number without being
+/// sealed anew. New packs are sealed under the key of the session that first sealed their chunks, each with a salt of its
+/// own as every pack, so that the envelopes which the snapshots carry open them.
+///
+/// 1. Candidates: packs in use whose own snapshot is gone. While that one stands everything in them is referred to.
+/// 2. Claim a session. Walk the snapshots that need a candidate, and see which chunks they refer to.
+/// 3. Write the living chunks of the packs below the share into new packs, session by session and in the order of their
+/// capture, so that what was stored together is read together. Open each new pack and compare it before it counts.
+/// 4. Append `relocate`, unless a snapshot committed meanwhile needs one of the packs whole. Release the claim.
+///
+/// While a backup or copy holds a claim nothing is repacked: it may lean on what is dead. One that was let go of and runs
+/// all the same names packs that were moved, does not list what they were moved to, and its commit is void.
+struct Repacker {
+    private let repository: Repository
+    private let share: Double
+    private let isCancelled: @Sendable () -> Bool
+    private(set) var report = RepackReport()
+
+    /// Tables held in memory at a time; what is left over is the next run's.
+    private static let mostPacks = 256
+
+    init(_ repository: Repository, share: Double, isCancelled: @escaping @Sendable () -> Bool) {
+        self.repository = repository
+        self.share = share
+        self.isCancelled = isCancelled
+    }
+
+    /// A pack that may be mostly dead.
+    struct Candidate {
+        var name: ObjectName
+        var length: UInt64
+        var origin: SessionID
+        var table: PackTable
+        /// Where it stood among the packs of its session.
+        var place: Int
+
+        var bytes: UInt64 { table.frames.reduce(0) { $0 + $1.chunks.reduce(0) { $0 + $1.length } } }
+        func bytes(alive: Set<ChunkID>) -> UInt64 {
+            table.frames.reduce(0) { sum, frame in
+                frame.chunks.reduce(sum) { alive.contains($1.id) ? $0 + $1.length : $0 }
+            }
+        }
+    }
+
+    mutating func run() throws -> RepackReport {
+        guard repository.keys.secret != nil, !repository.keys.readers.isEmpty else { return report }
+        let before = try repository.log.refresh()
+        guard try !candidates(before).isEmpty else { return report }
+        guard !Self.isClaimed(before, besides: nil) else {
+            report.postponed = "a backup or copy is under way, and may lean on what would be left out"
+            return report
+        }
+        let session = SessionID.random(repository.surroundings)
+        let claim = try repository.claim(.session(session))
+        do {
+            try move(under: session, claim)
+        } catch {
+            // What was put is an orphan that the next run condemns; the first error is the one to tell.
+            try? release(claim)
+            guard let failure = error as? Failure, [.damaged, .notFound, .full].contains(failure.code) else {
+                throw error
+            }
+            report.postponed = failure.what
+            return report
+        }
+        try release(claim)
+        return report
+    }
+
+    /// A collector beside may have let go of it.
+    private func release(_ claim: ClaimID) throws {
+        try Collector(repository).appendUnlessNothing { $0.claims[claim] == nil ? nil : .release(claim) }
+    }
+
+    private static func isClaimed(_ state: LogState, besides own: ClaimID?) -> Bool {
+        state.claims.contains { $0.key != own && $0.value.scope.session != nil }
+    }
+
+    // MARK: - 1. Candidates
+
+    /// Live packs in use that no standing snapshot brought. Packs that were repacked before are looked at again when
+    /// there are others.
+    private func candidates(_ state: LogState) throws -> [ObjectRef] {
+        let needs = try Needs(state, repository.log.pages)
+        let owners = Set(state.snapshots.values.filter { !$0.isForgotten }.map(\.record))
+        let moves = Set(state.moved.values.map(\.record))
+        let found = state.objects.filter { name, held in
+            name.kind == .pack && held.status == .live && needs.live.contains(name.digest)
+                && state.moved[name.digest] == nil && !owners.contains(held.since)
+        }
+        guard found.contains(where: { !moves.contains($0.value.since) }) else { return [] }
+        return found.map { ObjectRef(name: $0.key, length: $0.value.length) }
+            .sorted { $0.name.isBefore($1.name) }
+    }
+
+    private func examine(_ references: [ObjectRef], _ state: LogState) throws -> [Candidate] {
+        let opener = PackOpener(repository, envelopes: state.envelopes)
+        let places = try places(in: state, of: Set(references.map(\.name.session)))
+        var candidates: [Candidate] = []
+        for reference in references {
+            let name = reference.name
+            let end = UInt64(PackLayout.headerByteCount)
+            // What is damaged is repaired, not repacked.
+            do throws(Failure) {
+                let header = try PackHeader(try repository.store.get(try name.key(), range: 0..<end), name: name.path)
+                candidates.append(
+                    Candidate(
+                        name: name, length: reference.length, origin: header.origin,
+                        table: try opener.table(name.digest), place: places[name.digest] ?? .max))
+            } catch { guard error.code == .damaged || error.code == .notFound else { throw error } }
+        }
+        return candidates
+    }
+
+    /// Where each pack stood in its session: as its segments list them.
+    private func places(in state: LogState, of sessions: Set<SessionID>) throws -> [Digest: Int] {
+        guard let secret = repository.keys.secret else { return [:] }
+        var places: [Digest: Int] = [:]
+        for name in state.objects.keys.filter({ $0.kind == .segment && sessions.contains($0.session) }).sorted() {
+            guard let bytes = try? repository.objects.read(name),
+                let segment = try? Segment(bytes, secret, repository: repository.id, name: name.path)
+            else { continue }
+            for pack in segment.packs where places[pack.root] == nil { places[pack.root] = places.count }
+        }
+        return places
+    }
+
+    // MARK: - 2. What is alive
+
+    private func alive(in candidates: [Candidate], _ state: LogState) throws -> Set<ChunkID> {
+        let packs = Set(candidates.map(\.name.digest))
+        let wanted = Set(candidates.flatMap { $0.table.frames.flatMap { $0.chunks.map(\.id) } })
+        var living = LiveChunks(of: wanted, isCancelled: isCancelled)
+        let claimed = Set(state.claims.values.compactMap(\.scope.snapshot))
+        let index = try repository.loadIndex(for: .reading).index
+        for (digest, committed) in state.snapshots.sorted(by: { $0.value.record < $1.value.record })
+        where !committed.isForgotten || claimed.contains(digest) {
+            guard try !state.needs(of: committed, repository.log.pages).isDisjoint(with: packs) else { continue }
+            // A stage refers to nothing by a tree, and to everything by its sets.
+            guard !committed.clear.isStage else {
+                throw Failure(.notFound, "an unfinished backup holds what it stored")
+            }
+            let snapshot = try repository.snapshot(committed)
+            try living.walk(snapshot, try SnapshotReader(repository, snapshot, index: index))
+        }
+        return living.found
+    }
+
+    // MARK: - 3. New packs
+
+    private mutating func move(under session: SessionID, _ claim: ClaimID) throws {
+        let state = repository.log.state
+        let all = try examine(Array(try candidates(state).prefix(Self.mostPacks)), state)
+        let alive = try alive(in: all, state)
+        let chosen = all.filter { Double($0.bytes(alive: alive)) <= Double($0.bytes) * share }
+        let groups = Dictionary(grouping: chosen, by: \.origin).sorted { $0.key < $1.key }
+        var moves: [RecordBody.Relocation] = []
+        var segments: [ObjectRef] = []
+        for (origin, packs) in groups {
+            let ordered = packs.sorted { ($0.place, $0.name) < ($1.place, $1.name) }
+            let written = try write(ordered, alive, origin, session, state)
+            guard !written.isEmpty else { continue }
+            segments += try putSegments(written, origin, session)
+            for pack in ordered {
+                let ids = Set(pack.table.frames.flatMap { $0.chunks.map(\.id) }).intersection(alive)
+                let holders = written.filter { $0.holds(any: ids) }
+                let targets = (holders.isEmpty ? Array(written.prefix(1)) : holders).map(\.object)
+                moves.append(.init(root: pack.name.digest, objects: targets))
+            }
+            report.newPacks += UInt64(written.count)
+            report.bytesAfter += written.reduce(0) { $0 + $1.object.length }
+        }
+        guard !moves.isEmpty else { return }
+        try publish(moves, segments, counted: state, claim)
+        let moved = Set(moves.map(\.root))
+        guard report.postponed == nil else { return }
+        for pack in chosen where moved.contains(pack.name.digest) {
+            report.packs += 1
+            report.bytesBefore += pack.length
+        }
+    }
+
+    private func write(
+        _ packs: [Candidate], _ alive: Set<ChunkID>, _ origin: SessionID, _ session: SessionID, _ state: LogState
+    ) throws -> [PackWriter.Finished] {
+        guard let secret = repository.keys.secret, let envelope = state.envelopes[origin] else { return [] }
+        let key = try repository.sessionKey(origin, envelope: envelope)
+        let opener = PackOpener(repository, envelopes: state.envelopes)
+        let limits = PackWriter.Limits()
+        let writer = PackWriter(
+            store: repository.store, session: session, key: key, limits: limits, level: 3, workers: 1,
+            surroundings: repository.surroundings)
+        var groups: [ChunkKind: PackWriter.Group] = [:]
+        var done: Set<ChunkID> = []
+        do {
+            for pack in packs {
+                try pack.forEachFrame { number, frame, offset in
+                    guard frame.chunks.contains(where: { alive.contains($0.id) && !done.contains($0.id) }) else {
+                        return
+                    }
+                    if isCancelled() { throw Failure(.cancelled, "repacking was asked to stop") }
+                    let bytes = try opener.frame(
+                        pack.name.digest, number, offset: offset, sealedLength: frame.sealedLength)
+                    var inside = 0
+                    for chunk in frame.chunks {
+                        let end = inside + Int(chunk.length)
+                        guard end <= bytes.count else { throw Failure(.damaged, "\(pack.name) has a frame cut short") }
+                        defer { inside = end }
+                        guard alive.contains(chunk.id), done.insert(chunk.id).inserted else { continue }
+                        let piece = bytes[inside..<end]
+                        let hash = unsafe piece.withUnsafeBytes { unsafe SHA256.hash($0) }
+                        guard secret.chunkID(contentHash: hash) == chunk.id else {
+                            throw Failure(.damaged, "chunk \(chunk.id) in \(pack.name) is not what its id promises")
+                        }
+                        var group =
+                            groups.removeValue(forKey: frame.kind) ?? .init(kind: frame.kind, bytes: [], chunks: [])
+                        group.bytes += piece
+                        group.chunks.append(chunk)
+                        let isFull =
+                            group.bytes.count >= limits.groupBytes / 2 || group.chunks.count >= limits.groupChunks
+                        if isFull { try writer.submit(group) } else { groups[frame.kind] = group }
+                    }
+                }
+            }
+            for kind in ChunkKind.allCases { if let group = groups[kind] { try writer.submit(group) } }
+        } catch {
+            writer.stop()
+            throw error
+        }
+        let finished = try writer.finish()
+        for pack in finished { try verify(pack, key, secret) }
+        return finished
+    }
+
+    /// What was written opens and says what it should, read back from the store.
+    private func verify(_ pack: PackWriter.Finished, _ key: SessionKey, _ secret: WriterSecret) throws {
+        let check = PackCheck(
+            repository.store, pack.object.name, length: pack.object.length, readData: true, secret: secret,
+            session: { $0 == key.session ? key : nil })
+        do {
+            guard try check.run({ _ in }) == pack.table else {
+                throw CheckTrouble(.contradicts, "its table is another")
+            }
+        } catch let trouble as CheckTrouble {
+            throw Failure(.damaged, "\(pack.object.name), written to take over from others: \(trouble.meaning)")
+        }
+    }
+
+    private func putSegments(
+        _ packs: [PackWriter.Finished], _ origin: SessionID, _ session: SessionID
+    ) throws -> [ObjectRef] {
+        guard let secret = repository.keys.secret else { return [] }
+        return try packs.map { pack in
+            // One for each pack: few are written, and each stays within what a segment may hold.
+            let entries = pack.table.entries(pack: 0).sorted { ($0.id, $0.pack) < ($1.id, $1.pack) }
+            let segment = Segment(packs: [.init(root: pack.object.name.digest, origin: origin)], entries: entries)
+            let bytes = try segment.seal(
+                secret, repository: repository.id, salt: repository.surroundings.random(32))
+            return try Repository.put(bytes, as: .segment, session: session, repository.store)
+        }
+    }
+
+    // MARK: - 4. Publish
+
+    /// Liveness was counted in `counted`; what was committed since is looked at in the newest state.
+    private mutating func publish(
+        _ moves: [RecordBody.Relocation], _ segments: [ObjectRef], counted: LogState, _ claim: ClaimID
+    ) throws {
+        let repository = repository
+        let after = try Collector(repository).appendUnlessNothing { newest in
+            guard !Self.isClaimed(newest, besides: claim) else { return nil }
+            var needed: Set<Digest> = []
+            let all = newest.snapshots.values.sorted { $0.record < $1.record }
+            for snapshot in all where snapshot.record > counted.head && !snapshot.isForgotten {
+                needed.formUnion(try newest.needs(of: snapshot, repository.log.pages))
+            }
+            // All or none: what was counted together is left together.
+            let isFree = moves.allSatisfy { move in
+                !needed.contains(move.root) && newest.moved[move.root] == nil
+                    && newest.names(of: .pack, move.root).contains { newest.objects[$0]?.status == .live }
+            }
+            guard isFree, var first = moves.first else { return nil }
+            first.objects += segments
+            return .relocate([first] + moves.dropFirst(), counted: newest.head)
+        }
+        guard after == nil else { return }
+        report = RepackReport()
+        report.postponed = "a backup or copy came while it was repacked"
+    }
+}
+
+extension Repacker.Candidate {
+    func forEachFrame(_ body: (UInt32, PackTable.Frame, UInt32) throws -> Void) throws {
+        var offset = UInt32(PackLayout.headerByteCount)
+        for (number, frame) in table.frames.enumerated() {
+            try body(UInt32(number), frame, offset)
+            offset &+= frame.sealedLength
+        }
+    }
+}
+
+extension PackWriter.Finished {
+    fileprivate func holds(any ids: Set<ChunkID>) -> Bool {
+        table.frames.contains { $0.chunks.contains { ids.contains($0.id) } }
+    }
+}
