@@ -23,14 +23,48 @@ extension Repository {
             throw Failure(
                 .refused, "reading \(store.location) needs a reader key", advice: "Give the repository's passphrase.")
         }
+        var problem: Failure?
+        for candidate in envelopes(of: session, first: digest) {
+            do throws(Failure) {
+                return try openEnvelope(session, candidate)
+            } catch {
+                guard [.damaged, .notFound, .refused].contains(error.code) else { throw error }
+                // That one is not there says less than that the keys do not open another.
+                if problem?.code != .refused { problem = error }
+            }
+        }
+        throw problem ?? Failure(.notFound, "envelope \(digest) is in no vault at hand")
+    }
+
+    /// The envelope a manifest names, and those beside it that this vault or another at hand knows.
+    func envelopes(of session: SessionID, first: Digest) -> [Digest] {
+        let reference = ClearPart.SessionEnvelope(session: session, envelope: first)
+        var found: [Digest] = []
+        for vault in [self] + alternates {
+            for digest in vault.log.state.wraps(of: reference) where !found.contains(digest) { found.append(digest) }
+        }
+        return found.contains(first) ? found : found + [first]
+    }
+
+    private func openEnvelope(_ session: SessionID, _ digest: Digest) throws(Failure) -> SessionKey {
+        SessionKey(session: session, repository: id, dataKey: try opened(session, digest, keys.readers).dataKey)
+    }
+
+    /// An envelope of a session, and the data key in it.
+    /// - Throws: `.refused` when none of the readers is of its generation.
+    func opened(
+        _ session: SessionID, _ digest: Digest, _ readers: [ReaderKey]
+    ) throws(Failure) -> (envelope: Envelope, dataKey: [UInt8]) {
         let envelope = try Envelope(try object(.envelope, digest))
         guard envelope.session == session, envelope.repository == id else {
             throw Failure(.damaged, "envelope \(digest) is of another session")
         }
-        guard let reader = keys.readers.first(where: { $0.generation == envelope.generation }) else {
-            throw Failure(.refused, "the keys at hand do not open reader generation \(envelope.generation)")
+        var problem: Failure?
+        for reader in readers where reader.generation == envelope.generation {
+            do throws(Failure) { return (envelope, try envelope.open(reader)) } catch { problem = problem ?? error }
         }
-        return SessionKey(session: session, repository: id, dataKey: try envelope.open(reader))
+        throw problem
+            ?? Failure(.refused, "the keys at hand do not open reader generation \(envelope.generation)")
     }
 
     /// Opens a committed snapshot: verifies its signature, compares it with the log, opens its sealed part.

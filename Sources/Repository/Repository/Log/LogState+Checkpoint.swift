@@ -84,6 +84,7 @@ extension LogState {
             $0.number($1.key)
             $0.digest($1.value)
         }
+        encodeResealed(to: &encoder)
     }
 
     // MARK: - Decoding
@@ -181,6 +182,7 @@ extension LogState {
             (try inner.number(), try inner.digest())
         }
         acceptedHeads = Dictionary(heads, uniquingKeysWith: { first, _ in first })
+        try decodeResealed(&decoder)
     }
 
     private static func identifiers<Owner>(

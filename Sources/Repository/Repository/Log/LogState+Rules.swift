@@ -95,6 +95,7 @@ extension LogState {
         case .claim(let claim, let scope): try add(claim, scope, record: record.number, author)
         case .release(let claim): try release(claim, author)
         case .statement(let statement): try hear(statement)
+        case .reseal(let statement, let objects): try reseal(statement, objects, record: record.number)
         case .checkpoint(let name, let state):
             guard state < record.number, name.kind == .checkpoint else {
                 throw RuleBroken("a checkpoint of a state to come")
@@ -149,7 +150,8 @@ extension LogState {
             throw RuleBroken("a snapshot forgotten here is never committed again")
         }
         guard snapshots[digest] == nil else { throw RuleBroken("the snapshot is committed already") }
-        guard clear.readerGeneration >= oldestReader, readers[clear.readerGeneration] != nil else {
+        let isResealed = resealed[clear.session]?.envelopes.keys.max() ?? 0 >= oldestReader
+        guard readers[clear.readerGeneration] != nil, clear.readerGeneration >= oldestReader || isResealed else {
             throw RuleBroken("it is sealed to a reader generation that is not in use")
         }
         if clear.leans.contains(where: { closedLeans.contains($0.snapshot) }) {
@@ -161,6 +163,7 @@ extension LogState {
             guard clear.readerGeneration == newestReader else {
                 throw RuleBroken("it is not sealed to the newest readers")
             }
+            try refuseRetired(clear)
             if clear.isStage {
                 try judge(stage: clear)
                 break
@@ -240,7 +243,7 @@ extension LogState {
                 || (index[digest] ?? []).contains { $0.kind == kind && objects[$0]?.status == .live }
         }
         for set in clear.sets where !isLive(.set, set) { throw RuleBroken("set \(set) is not live") }
-        for reference in clear.envelopes where !isLive(.envelope, reference.envelope) {
+        for reference in clear.envelopes where !wraps(of: reference).contains(where: { isLive(.envelope, $0) }) {
             throw RuleBroken("envelope \(reference.envelope) is not live")
         }
         guard let pages else { return }
@@ -377,6 +380,7 @@ extension LogState {
             if index[name.digest]?.isEmpty == true { index[name.digest] = nil }
             if name.kind == .manifest, snapshots[name.digest]?.isForgotten == true { snapshots[name.digest] = nil }
         }
+        dropResealed(names)
     }
 
     /// What was relocated after a claim on a snapshot that needs it stays until the claim ends: its owner reads by
@@ -424,16 +428,11 @@ extension LogState {
             throw RuleBroken("the root did not say so")
         }
         switch statement.content {
-        case .charter, .certificate: throw RuleBroken("a statement that changes nothing")
+        case .charter, .certificate, .resealed: throw RuleBroken("a statement that changes nothing")
         case .newGeneration(let generation, let reader):
             guard generation == newestReader + 1 else { throw RuleBroken("reader generations follow one another") }
             readers[generation] = reader
-        case .retireGenerations(let below):
-            guard below <= newestReader, below > oldestReader else { throw RuleBroken("nothing to retire") }
-            for snapshot in snapshots.values where !snapshot.isForgotten && snapshot.clear.readerGeneration < below {
-                throw RuleBroken("snapshot \(snapshot.manifest.name.digest) is sealed to a generation before \(below)")
-            }
-            oldestReader = below
+        case .retireGenerations(let below): try retire(below: below)
         case .revoke(let authors): revoked.formUnion(authors)
         case .destroyed:
             isDestroyed = true

@@ -66,6 +66,8 @@ package struct LogState: Sendable, Equatable {
     /// Public halves of the reader generations, and the first that is not retired.
     package internal(set) var readers: [UInt32: [UInt8]]
     package internal(set) var oldestReader: UInt32 = 1
+    /// Envelopes beside the first one of a session (`LogState+Reseal`).
+    package internal(set) var resealed: [SessionID: Resealing] = [:]
     package internal(set) var closedLeans: Set<Digest> = []
     package internal(set) var isDestroyed = false
     /// Bytes at `head` that are no record: nothing counts until a void names them.
@@ -156,7 +158,7 @@ package struct LogState: Sendable, Equatable {
     package func needs(of snapshot: Committed, _ pages: any PageSource) throws(Failure) -> Set<Digest> {
         var needed: Set<Digest> = [snapshot.manifest.name.digest]
         needed.formUnion(snapshot.clear.sets)
-        needed.formUnion(snapshot.clear.envelopes.map(\.envelope))
+        needed.formUnion(snapshot.clear.envelopes.flatMap(wraps(of:)))
         for root in try roots(of: snapshot.clear, pages) { needed.formUnion([root] + packs(for: root)) }
         return needed
     }
@@ -179,15 +181,6 @@ extension LogState.Holding.Status: Comparable {
 }
 
 extension LogState {
-    /// The envelope of each session that some snapshot here still carries.
-    package var envelopes: [SessionID: Digest] {
-        var found: [SessionID: Digest] = [:]
-        for snapshot in snapshots.values {
-            for reference in snapshot.clear.envelopes { found[reference.session] = reference.envelope }
-        }
-        return found
-    }
-
     /// Sessions whose author was revoked: their packs are read, and never leaned on again.
     package var distrustedSessions: Set<SessionID> {
         guard !revoked.isEmpty else { return [] }

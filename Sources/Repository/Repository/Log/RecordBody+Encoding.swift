@@ -53,6 +53,10 @@ extension RecordBody {
             encoder.byte(12)
             encoder.digest(template.digest)
             encoder.digest(snapshot)
+        case .reseal(let statement, let objects):
+            encoder.byte(13)
+            statement.encode(to: &encoder)
+            encoder.list(objects) { $1.encode(to: &$0) }
         }
     }
 
@@ -82,6 +86,12 @@ extension RecordBody {
         case 10: self = .checkpoint(try ObjectName(from: &decoder), state: try decoder.number())
         case 11: self = .void(try decoder.number(), hash: try decoder.digest())
         case 12: self = .closeLean(template: RepositoryID(digest: try decoder.digest()), snapshot: try decoder.digest())
+        case 13:
+            self = .reseal(
+                try Statement(from: &decoder),
+                try decoder.list(atMost: Statement.mostResealed, smallest: ObjectRef.smallest) {
+                    (inner: inout CanonicalDecoder) throws(Failure) in try ObjectRef(from: &inner)
+                })
         default: throw decoder.malformed("a record of an unknown kind")
         }
     }

@@ -18,6 +18,8 @@ package enum RecordBody: Hashable, Sendable {
     case checkpoint(ObjectName, state: UInt64)
     case void(UInt64, hash: Digest)
     case closeLean(template: RepositoryID, snapshot: Digest)
+    /// The root's `resealed` statement, and those of its envelopes that lie in this vault.
+    case reseal(Statement, [ObjectRef])
 
     package struct Relocation: Hashable, Sendable {
         package var root: Digest
@@ -87,6 +89,7 @@ package enum RecordBody: Hashable, Sendable {
         case .checkpoint: "checkpoint"
         case .void: "void"
         case .closeLean: "close-lean"
+        case .reseal: "reseal"
         }
     }
 }

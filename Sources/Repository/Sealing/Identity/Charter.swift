@@ -24,9 +24,11 @@ package struct Charter: Hashable, Sendable {
     }
 
     /// What this program knows; a repository that requires more is refused.
-    package static let knownFeatures: Set<String> = ["breakwater-1", stages]
+    package static let knownFeatures: Set<String> = ["breakwater-1", reseal, stages]
     /// Commits without streams: what an unfinished session has stored so far.
     package static let stages = "stages"
+    /// Records that name envelopes re-sealed to a newer reader generation.
+    package static let reseal = "reseal"
     package static let largestChunk = 4 << 20
 
     package init(

@@ -15,7 +15,22 @@ package struct Statement: Hashable, Sendable {
         case destroyed
         /// An older head of this vault's log is accepted as the true one.
         case acceptHead(vault: VaultID, number: UInt64, hash: Digest)
+        /// These envelopes hold the data keys of their sessions too, sealed to that generation.
+        case resealed(UInt32, [Resealed])
     }
+
+    /// A session, and the digest of an envelope beside its first one.
+    package struct Resealed: Hashable, Sendable {
+        package var session: SessionID
+        package var envelope: Digest
+        package init(session: SessionID, envelope: Digest) {
+            self.session = session
+            self.envelope = envelope
+        }
+    }
+
+    /// The most sessions that one statement speaks of, so that it fits a record.
+    package static let mostResealed = 4096
 
     package let repository: RepositoryID
     package let content: Content
@@ -77,6 +92,13 @@ package struct Statement: Hashable, Sendable {
             encoder.identifier(vault)
             encoder.number(number)
             encoder.digest(hash)
+        case .resealed(let generation, let envelopes):
+            encoder.byte(8)
+            encoder.number(UInt64(generation))
+            encoder.list(envelopes) {
+                $0.identifier($1.session)
+                $0.digest($1.envelope)
+            }
         }
     }
 
@@ -95,6 +117,13 @@ package struct Statement: Hashable, Sendable {
         case 7:
             return .acceptHead(
                 vault: try decoder.identifier(), number: try decoder.number(), hash: try decoder.digest())
+        case 8:
+            return .resealed(
+                try decoder.number32(),
+                try decoder.list(atMost: mostResealed, smallest: 48) {
+                    (inner: inout CanonicalDecoder) throws(Failure) in
+                    Resealed(session: try inner.identifier(), envelope: try inner.digest())
+                })
         default: throw decoder.malformed("a statement of an unknown kind")
         }
     }
