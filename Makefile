@@ -22,7 +22,7 @@ INSTALL := bash Sites/install/install.sh
 FIXTURE := $(BREAKWATER_FIXTURES)/desktop.raw
 RECIPE := $(shell find Fixtures/desktop -type f)
 
-.PHONY: build build-tests test demo lint format bench packages-build packages-ceph packages-desktop fixtures clean
+.PHONY: build build-tests test demo lint format bench packages-build packages-ceph packages-test packages-desktop fixtures clean
 
 build: packages-build
 	$(SWIFT_BUILD)
@@ -31,7 +31,7 @@ build-tests: packages-build
 	$(SWIFT_BUILD) --build-tests
 
 # The S3 suites run against a Ceph that lives as long as the tests.
-test: build-tests fixtures packages-ceph
+test: build-tests fixtures packages-ceph packages-test
 	@bash Sites/ceph/with.sh .build/ceph $(SWIFT_TEST)
 
 demo: build fixtures
@@ -53,6 +53,9 @@ fixtures: packages-desktop $(FIXTURE)
 # The desktop of the demo and of the tests; the same packages give the same bytes.
 $(FIXTURE): $(RECIPE) | packages-desktop
 	bash Fixtures/desktop/build.sh $@
+
+packages-test:
+	@$(INSTALL) Sites/install/test.txt
 
 packages-build:
 	@$(INSTALL) Sites/install/build.txt

@@ -71,7 +71,7 @@ let floors: [Floor] = [
         name: "Platform",
         modules: [
             Module(
-                name: "Platform", imports: ["CBoundaryScan", "CLinux", "COpenSSL", "CZstd"],
+                name: "Platform", imports: ["CBoundaryScan", "CLinux", "COpenSSL", "CPKCS11", "CZstd"],
                 libraries: [Library.logging])
         ]),
     Floor(
@@ -221,6 +221,7 @@ let foreign: [Target] = [
     .target(name: "CLinux", path: "Sources/Platform/CLinux"),
     // libcurl4-openssl-dev.
     .target(name: "CCurl", path: "Sources/Platform/CCurl", linkerSettings: [.linkedLibrary("curl")]),
+    .target(name: "CPKCS11", path: "Sources/Platform/CPKCS11"),
 ]
 
 func locals(_ names: [String]) -> [Target.Dependency] { names.map { .init(stringLiteral: $0) } }

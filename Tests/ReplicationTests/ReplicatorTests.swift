@@ -138,7 +138,10 @@ struct ReplicatorTests {
         #expect(state.revoked == [author] && state.newestReader == 2)
         try say(.destroyed)
         #expect(throws: Failure(.refused, "")) { try pair.replicator().run() }
-        #expect(try pair.open(pair.copy).log.state.isDestroyed)
+        let look = try Repository.open(
+            pair.copy, .keyless, heads: NoHeadMemory(), surroundings: pair.surroundings)
+        #expect(look.log.state.isDestroyed)
+        #expect(throws: Failure(.refused, "")) { try pair.open(pair.copy) }
         // Nothing of a destroyed repository goes to a new place.
         let fresh = StrictStore("fresh")
         #expect(throws: Failure(.refused, "")) { try pair.replicator(to: fresh).run() }

@@ -9,8 +9,8 @@ internal import Sealing
 /// Records are mirrored in order, each put once, so the mirror is itself the note of how far it got. A record that is
 /// another than the one mirrored before shows an origin that was rolled back.
 struct OriginMirror {
-    private let source: Repository
-    private let target: Repository
+    let source: Repository
+    let target: Repository
     private let folder: String
 
     init(_ source: Repository, _ target: Repository) {
@@ -93,7 +93,7 @@ struct OriginMirror {
     private static func changes(_ statement: Statement, _ state: LogState) -> Bool {
         switch statement.content {
         // A head is accepted in its own log, right after itself.
-        case .charter, .certificate, .acceptHead: false
+        case .charter, .certificate, .acceptHead, .resealed: false
         case .newGeneration(let generation, _): state.readers[generation] == nil
         case .retireGenerations(let below): state.oldestReader < below
         case .revoke(let authors): !state.revoked.isSuperset(of: authors)

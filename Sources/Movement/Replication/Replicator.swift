@@ -77,7 +77,7 @@ package struct Replicator: Sendable {
         report.recordsLost = source.log.borrowed.keys.sorted()
         let mirror = OriginMirror(source, target)
         report.records = try mirror.advance()
-        try mirror.passOnStatements()
+        try mirror.passOnKeys()
         guard !source.log.state.isDestroyed, !target.log.state.isDestroyed else {
             throw Failure(
                 .refused, "repository \(source.id) was destroyed by its owner",
@@ -140,7 +140,7 @@ package struct Replicator: Sendable {
         do throws(Failure) {
             _ = try Repository.create(
                 in: destination, charter: genesis, slots: slots.map(\.bytes), site: site, vault: options.newVault,
-                surroundings: surroundings)
+                reader: source.log.state.readers[source.log.state.newestReader], surroundings: surroundings)
         } catch {
             // Another copier was quicker, or the answer was lost: what stands there decides.
             guard error.code == .exists || error.code == .unknownOutcome else { throw error }

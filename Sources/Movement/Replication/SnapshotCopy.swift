@@ -121,7 +121,8 @@ struct SnapshotCopy {
         try transfer.run(plan.missing, workers: workers, tally: tally)
         var objects = tally.access { $0.put }.sorted { $0.name < $1.name }
 
-        let small = clear.envelopes.map { (ObjectKind.envelope, $0.envelope) } + clear.sets.map { (ObjectKind.set, $0) }
+        let envelopes = clear.envelopes.flatMap(origin.wraps(of:))
+        let small = envelopes.map { (ObjectKind.envelope, $0) } + clear.sets.map { (ObjectKind.set, $0) }
         for (kind, digest) in small where !here.isLive(kind, digest) {
             let bytes = try OriginProblem.marking { () throws(Failure) in try source.object(kind, digest) }
             objects.append(try put(bytes, as: kind, session, &report))

@@ -35,8 +35,12 @@ package final class Repository: Sendable {
     package enum Access: Sendable {
         /// None: look at the log, check without keys, copy.
         case keyless
-        case passphrase([UInt8])
+        /// Those in a slot of the vault that this opens.
+        case slot(SlotKey)
         case granted(Keys)
+
+        package static func passphrase(_ passphrase: [UInt8]) -> Access { .slot(.passphrase(passphrase)) }
+        var isKeyless: Bool { if case .keyless = self { true } else { false } }
     }
 
     /// - Parameters:
@@ -50,22 +54,29 @@ package final class Repository: Sendable {
     ) throws(Failure) -> Repository {
         let objects = ObjectReader(store)
         var keys = Keys.none
+        var bundle: KeyBundle?
+        var search: SlotSearch?
         var expected = expected
         switch access {
         case .keyless: break
         case .granted(let granted): keys = granted
-        case .passphrase(let passphrase):
-            let bundle = try openSlots(store, passphrase: passphrase, also: alternates)
-            guard expected == nil || bundle.repository == expected else {
-                throw Failure(.refused, "the passphrase opens another repository than the one meant")
+        case .slot(let key):
+            (bundle, search) = try openSlots(
+                store, key, expecting: expected, heads: heads, surroundings: surroundings,
+                also: alternates)
+            guard expected == nil || bundle?.repository == expected else {
+                throw Failure(.refused, "\(key.title) opens another repository than the one meant")
             }
-            expected = bundle.repository
-            keys = try Keys(owning: bundle, surroundings: surroundings)
+            expected = bundle?.repository
         }
         let log = try Log(
             store, expecting: expected, pages: PagesOfAnyVault(own: objects, alternates: alternates), heads: heads,
             mirrors: alternates.map(\.store) + mirrors, surroundings: surroundings)
         let state = log.state
+        if state.isDestroyed, !access.isKeyless { throw destroyed(state.repository, at: store.location) }
+        if let bundle, var rest = search {
+            keys = try Keys(owning: complete(bundle, &rest, state), surroundings: surroundings)
+        }
         if let site { keys.site = site }
         if keys.site == nil, !keys.readers.isEmpty { keys.site = takeUpSite(state, store, objects, keys.readers) }
         if let own = keys.site, own.verifying != state.site { keys.site = nil }
@@ -75,33 +86,25 @@ package final class Repository: Sendable {
 
     /// Tries every slot that the vault holds.
     private static func openSlots(
-        _ store: any ObjectStore, passphrase: [UInt8], also alternates: [Repository]
-    ) throws(Failure) -> KeyBundle {
-        var tried: Set<Digest> = []
-        var problem: Failure?
-        for store in [store] + alternates.map(\.store) {
-            for name in try slotNames(store) where !tried.contains(name.digest) {
-                do throws(Failure) {
-                    let slot = try Slot(try ObjectReader(store).read(name))
-                    tried.insert(name.digest)
-                    return try slot.unwrap(passphrase: passphrase)
-                } catch {
-                    // That a slot is damaged says less than that the passphrase does not open another.
-                    if problem?.code != .refused { problem = error }
-                }
-            }
-        }
-        if tried.isEmpty, problem == nil {
-            guard try store.length(of: try Record.key(0)) != nil else {
-                throw Failure(
-                    .notFound, "there is no repository in \(store.location)",
-                    advice: "Check the path, or make one with `breakwater repository init`.")
-            }
+        _ store: any ObjectStore, _ key: SlotKey, expecting expected: RepositoryID?, heads: any HeadMemory,
+        surroundings: Surroundings, also alternates: [Repository]
+    ) throws(Failure) -> (KeyBundle, SlotSearch) {
+        let meant = expected ?? named(in: store) ?? alternates.first?.id
+        var search = try SlotSearch([store] + alternates.map(\.store), of: meant, key)
+        if let bundle = search.next() { return (bundle, search) }
+        let genesis = try store.length(of: try Record.key(0))
+        guard genesis != nil || search.problem != nil else {
             throw Failure(
-                .refused, "\(store.location) holds no key slot: its keys were destroyed, or the slots were removed",
-                advice: "Name another vault of the repository with --also.")
+                .notFound, "there is no repository in \(store.location)",
+                advice: "Check the path, or make one with `breakwater repository init`.")
         }
-        throw problem ?? Failure(.refused, "the passphrase opens no key slot", advice: "Check the passphrase file.")
+        // With its slots gone, the log alone can say why.
+        let keyless = try? open(store, .keyless, expecting: expected, heads: heads, surroundings: surroundings)
+        if let keyless, keyless.log.state.isDestroyed { throw destroyed(keyless.id, at: store.location) }
+        if let problem = search.problem { throw problem }
+        throw Failure(
+            .refused, "\(store.location) holds no key slot: its keys were destroyed, or the slots were removed",
+            advice: "Name another vault of the repository with --also.")
     }
 
     package static func slotNames(_ store: any ObjectStore) throws(Failure) -> [ObjectName] {
@@ -127,11 +130,13 @@ package final class Repository: Sendable {
     /// Makes the repository in an empty vault. The genesis comes last: until it stands there is no repository.
     ///
     /// The slots are written twice, under two names: they are the one thing without which the rest is noise.
-    /// - Parameter vault: its name in the log where a coordinator has chosen one; never the name of another vault.
+    /// - Parameters:
+    ///   - vault: its name in the log where a coordinator has chosen one; never the name of another vault.
+    ///   - reader: the public key of the newest reader generation; nil for the charter's own.
     /// - Throws: `.exists` when the vault holds a repository already.
     package static func create(
         in store: any ObjectStore, charter: Statement, slots: [[UInt8]], site: SigningKey, vault chosen: VaultID? = nil,
-        surroundings: Surroundings
+        reader: [UInt8]? = nil, surroundings: Surroundings
     ) throws(Failure) -> VaultID {
         guard case .charter(let content) = charter.content, charter.verifies(root: content.root) else {
             throw Failure(.refused, "the charter is not signed by its root")
@@ -157,7 +162,7 @@ package final class Repository: Sendable {
             }
         }
         let sealed = try SiteKeyObject(
-            site, repository: content.repository, vault: vault, reader: content.reader,
+            site, repository: content.repository, vault: vault, reader: reader ?? content.reader,
             ephemeral: surroundings.random(32))
         try put(sealed.bytes, as: .siteKey, session: .random(surroundings), store)
         let genesis = try Record(

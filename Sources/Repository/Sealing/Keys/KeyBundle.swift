@@ -65,4 +65,13 @@ package struct KeyBundle: Sendable {
             author: author, role: role, subject: subject, key: key, vault: vault, fromRecord: fromRecord)
         return try Statement(.certificate(certificate), of: repository, root: root)
     }
+
+    /// The author that a writer of this name is: only the owner can tell the one from the other.
+    package func writer(named name: String) -> AuthorID {
+        AuthorID(
+            HKDF.derive(
+                key: root.seed, salt: repository.digest.bytes,
+                info: Array("breakwater writer name v1".utf8) + [0] + Array(name.utf8), count: AuthorID.byteCount))
+            ?? .none
+    }
 }

@@ -1,0 +1,96 @@
+internal import ObjectStore
+package import Platform
+package import Sealing
+
+/// A key slot as it lies in a vault: one content, under two names.
+package struct HeldSlot: Sendable {
+    /// What it is called: the hash of its bytes.
+    package let digest: Digest
+    package internal(set) var names: [ObjectName]
+    /// Nil when no copy can be read.
+    package internal(set) var slot: Slot?
+}
+
+extension Repository {
+    /// The slots of this repository in the vault, and those that cannot be read; others' are passed over.
+    package func slots() throws(Failure) -> [HeldSlot] {
+        var found: [Digest: HeldSlot] = [:]
+        for name in try Self.slotNames(store) {
+            var held = found[name.digest] ?? HeldSlot(digest: name.digest, names: [], slot: nil)
+            held.names.append(name)
+            if held.slot == nil, let bytes = try readIfWhole(name) { held.slot = try? Slot(bytes) }
+            found[name.digest] = held
+        }
+        return found.values.filter { $0.slot.map { $0.repository == id } ?? true }.sorted { $0.digest < $1.digest }
+    }
+
+    /// Nil for what is damaged or gone: that a store does not answer says nothing of an object.
+    private func readIfWhole(_ name: ObjectName) throws(Failure) -> [UInt8]? {
+        do throws(Failure) {
+            return try objects.read(name)
+        } catch  where error.code == .damaged || error.code == .notFound { return nil }
+    }
+
+    /// Puts a slot under two names, as in a new repository.
+    func put(_ slot: Slot) throws(Failure) {
+        for _ in 0..<2 { try Self.put(slot.bytes, as: .slot, session: .random(surroundings), store) }
+    }
+
+    func delete(_ slot: HeldSlot) throws(Failure) {
+        for name in slot.names { try store.deleteSettled(try name.key()) }
+    }
+
+    /// Deletes every slot in the vault, also what cannot be read or a making that was cut short left.
+    /// - Returns: how many contents there were.
+    @discardableResult
+    package func destroySlots() throws(Failure) -> Int {
+        var gone: Set<Digest> = []
+        while true {
+            let names = try Self.slotNames(store)
+            guard !names.isEmpty else { return gone.count }
+            for name in names {
+                try store.deleteSettled(try name.key())
+                gone.insert(name.digest)
+            }
+        }
+    }
+
+    /// Puts the vault's site key sealed to a reader key, so that whoever holds that one can take the vault up.
+    package func putSiteKey(reader: [UInt8]) throws(Failure) {
+        guard let site = keys.site else { return }
+        let sealed = try SiteKeyObject(site, repository: id, vault: vault, reader: reader)
+        try Self.put(sealed.bytes, as: .siteKey, session: .random(surroundings), store)
+    }
+
+    /// Leaves one site key of this vault that opens under the key, and deletes all others.
+    func keepSiteKey(for reader: ReaderKey) throws(Failure) {
+        guard keys.site != nil else { return }
+        var others: [ObjectName] = []
+        var kept = false
+        for name in try store.list(prefix: "sitekeys/", after: nil, limit: 1000).compactMap({
+            ObjectName(path: $0.key.text)
+        }) {
+            guard let bytes = try readIfWhole(name), let object = try? SiteKeyObject(bytes), object.vault == vault
+            else {
+                continue
+            }
+            if !kept, object.open([reader], repository: id)?.verifying == log.state.site {
+                kept = true
+            } else {
+                others.append(name)
+            }
+        }
+        if !kept { try putSiteKey(reader: reader.publicKey) }
+        for name in others { try store.deleteSettled(try name.key()) }
+    }
+}
+
+extension ObjectStore {
+    /// Deletes, and again while it is not known whether that was done.
+    func deleteSettled(_ key: StoreKey) throws(Failure) {
+        for _ in 0..<20 {
+            do throws(Failure) { return try delete(key) } catch  where error.code == .unknownOutcome { continue }
+        }
+        throw Failure(.unreachable, "whether \(key) was deleted could not be settled", advice: "Run it again.")
+    }
+}
