@@ -22,6 +22,6 @@ struct RepositoryCommand: ParsableCommand {
             InitCommand.self, BackupCommand.self, SnapshotsCommand.self, ListCommand.self, RestoreCommand.self,
             CheckCommand.self, CopyCommand.self, FindCommand.self, DiffCommand.self, ExportCommand.self,
             MountCommand.self, VoidCommand.self, AcceptHeadCommand.self, ForgetCommand.self, CollectCommand.self,
-            UsageCommand.self,
+            UsageCommand.self, KeysCommand.self,
         ])
 }

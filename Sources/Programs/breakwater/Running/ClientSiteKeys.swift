@@ -45,10 +45,17 @@ struct ClientSiteKeys: SiteKeys {
     }
 
     func make(for repository: RepositoryID, at location: String) throws(Failure) -> SigningKey {
+        try keep(try SigningKey(random: surroundings), for: repository, at: location)
+    }
+
+    /// Keeps a key, unless one is kept already: that one then.
+    @discardableResult
+    func keep(
+        _ key: SigningKey, for repository: RepositoryID, at location: String
+    ) throws(Failure) -> SigningKey {
         let folder = try folder()
         try Directory.make(at: Array(folder.utf8))
         let directory = try Directory(at: folder)
-        let key = try SigningKey(random: surroundings)
         let temporary = Array((".new-" + Hex.encode(surroundings.random(8))).utf8)
         let isFirst: Bool
         do throws(Failure) {
@@ -76,7 +83,7 @@ struct ClientSiteKeys: SiteKeys {
         guard passphrase.isGiven else { return nil }
         let secret = try passphrase.read(console)
         return try Repository.open(
-            vault, .passphrase(secret), expecting: repository, heads: NoHeadMemory(), surroundings: surroundings
+            vault, .slot(secret), expecting: repository, heads: NoHeadMemory(), surroundings: surroundings
         ).keys.site
     }
 }

@@ -65,7 +65,7 @@ struct Workbench: Sendable {
 
     /// Opens a repository, and those in other vaults from which what is damaged is taken.
     func open(
-        _ vault: String, _ access: StoreAccess, passphrase: [UInt8], also others: [String] = [],
+        _ vault: String, _ access: StoreAccess, passphrase: SlotKey, also others: [String] = [],
         heads chosen: (any HeadMemory)? = nil
     ) throws(Failure) -> Repository {
         let heads = chosen ?? heads()
@@ -76,11 +76,11 @@ struct Workbench: Sendable {
             let other = try self.store(at: path, .reading)
             do throws(Failure) {
                 alternates.append(
-                    try Repository.open(other, .passphrase(passphrase), heads: heads, surroundings: surroundings))
+                    try Repository.open(other, .slot(passphrase), heads: heads, surroundings: surroundings))
             } catch  where error.code == .damaged || error.code == .refused { late.append(other) }
         }
         var repository = try Repository.open(
-            store, .passphrase(passphrase), heads: heads, surroundings: surroundings, also: alternates)
+            store, .slot(passphrase), heads: heads, surroundings: surroundings, also: alternates)
         guard !late.isEmpty else { return repository }
         // Vaults whose own key slots are damaged serve all the same, by the keys that were found.
         for other in late {
@@ -92,7 +92,7 @@ struct Workbench: Sendable {
             } catch { console.warn("\(other.location) is of no help: \(error.what)") }
         }
         repository = try Repository.open(
-            store, .passphrase(passphrase), heads: heads, surroundings: surroundings, also: alternates)
+            store, .slot(passphrase), heads: heads, surroundings: surroundings, also: alternates)
         return repository
     }
 

@@ -50,8 +50,7 @@ struct BackupCommand: EngineCommand {
         capture.oneFileSystem = oneFileSystem
         capture.exclude = try excludes.list()
         capture.excludeCaches = excludes.excludeCaches
-        let secret = try passphrase.read(bench.console)
-        let repository = try bench.open(vault.path, .writing, passphrase: secret)
+        let repository = try bench.openToWrite(vault.path, passphrase)
         try StoreProbe.run(on: repository.store, bench.surroundings)
         var options = BackupSession.Options()
         options.workers = bench.processors

@@ -26,7 +26,7 @@ struct InitCommand: EngineCommand {
         let store = try bench.store(at: vault.path, .writing)
         try StoreProbe.run(on: store, bench.surroundings)
         let bundle = try KeyBundle.make(surroundings: bench.surroundings)
-        let slot = try Slot.wrap(bundle, passphrase: secret, surroundings: bench.surroundings)
+        let slot = try Slot.wrap(bundle, secret, surroundings: bench.surroundings)
         do throws(Failure) {
             _ = try Repository.create(
                 in: store, charter: bundle.charter, slots: [slot.bytes],
@@ -36,9 +36,9 @@ struct InitCommand: EngineCommand {
             throw error.code == .exists ? taken(store.location) : error
         }
         let repository = try Repository.open(
-            store, .passphrase(secret), heads: bench.heads(), surroundings: bench.surroundings)
+            store, .slot(secret), heads: bench.heads(), surroundings: bench.surroundings)
         try bench.console.say("Made repository \(repository.id) in \(store.location).")
-        try bench.console.say("Whoever has the passphrase can read it, and nobody else ever can: keep it safe.")
+        try bench.console.say("Whoever has \(secret.title) can read it, and nobody else ever can: keep it safe.")
         try bench.console.tell([
             ("event", "result"), ("repository", .text(repository.id.description)),
             ("vault", .text(repository.vault.hex)), ("location", .text(store.location)),

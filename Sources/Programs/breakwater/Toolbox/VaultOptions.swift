@@ -1,6 +1,7 @@
 internal import ArgumentParser
 import Glibc
 import Platform
+import Sealing
 
 /// Which vault.
 struct VaultOptions: ParsableArguments, Sendable {
@@ -11,7 +12,7 @@ struct VaultOptions: ParsableArguments, Sendable {
     var path: String
 }
 
-/// Which key. The passphrase comes from a file, never as an argument: arguments are seen by everybody.
+/// Which key. Secrets come from files, never as arguments: arguments are seen by everybody.
 struct PassphraseOptions: ParsableArguments, Sendable {
     @Option(
         name: .customLong("passphrase-file"),
@@ -19,14 +20,38 @@ struct PassphraseOptions: ParsableArguments, Sendable {
             "The file that holds the passphrase. Otherwise BREAKWATER_PASSPHRASE_FILE names it.", valueName: "file"))
     var file: String?
 
+    @Option(
+        name: .customLong("writer-file"),
+        help: ArgumentHelp("A writer's file instead: with it one can back up, and read nothing.", valueName: "file"))
+    var writerFile: String?
+
+    @Option(
+        name: .customLong("cmk"),
+        help: ArgumentHelp(
+            "The key in a token that the repository is under: pkcs11:token=T;object=K?module-path=P&pin-source=file:/F",
+            valueName: "uri"))
+    var key: String?
+
     private static let longest = 64 << 10
 
     private var path: String? { file ?? ClientState.variable("BREAKWATER_PASSPHRASE_FILE") }
-    var isGiven: Bool { path != nil }
+    var isGiven: Bool { writerFile != nil || key != nil || path != nil }
+
+    /// What opens the repository's key slots.
+    /// - Throws: `.refused` for a writer's file, which opens none; what `passphrase(in:_:)` throws.
+    func read(_ console: Console) throws(Failure) -> SlotKey {
+        guard writerFile == nil else {
+            throw Failure(
+                .refused, "a writer's file lets a machine back up, and read nothing of what is stored",
+                advice: "Do this where the repository's passphrase is.")
+        }
+        if let key { return .token(try KeyURI(key).key()) }
+        return .passphrase(try Self.passphrase(in: path, console))
+    }
 
     /// The content of the file, without one newline at its end.
     /// - Throws: `.usage` when no file is named; `.notFound`; `.refused` for an empty one.
-    func read(_ console: Console) throws(Failure) -> [UInt8] {
+    static func passphrase(in path: String?, _ console: Console) throws(Failure) -> [UInt8] {
         guard let path, !path.isEmpty else {
             throw Failure(
                 .usage, "no passphrase was given",
@@ -43,14 +68,14 @@ struct PassphraseOptions: ParsableArguments, Sendable {
             console.warn("everybody on this machine can read the passphrase file \(path); `chmod 600` it")
         }
         var bytes: [UInt8] = []
-        while bytes.count <= Self.longest {
-            let more = try source.readSome(limit: Self.longest)
+        while bytes.count <= longest {
+            let more = try source.readSome(limit: longest)
             if more.isEmpty { break }
             bytes += more
         }
-        guard bytes.count <= Self.longest else {
+        guard bytes.count <= longest else {
             throw Failure(
-                .usage, "the passphrase file \(path) is longer than \(Self.longest) bytes",
+                .usage, "the passphrase file \(path) is longer than \(longest) bytes",
                 advice: "Check that it is the file with the passphrase.")
         }
         if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }

@@ -58,7 +58,8 @@ extension Repository {
     /// Puts the vault's site key sealed to a reader key, so that whoever holds that one can take the vault up.
     package func putSiteKey(reader: [UInt8]) throws(Failure) {
         guard let site = keys.site else { return }
-        let sealed = try SiteKeyObject(site, repository: id, vault: vault, reader: reader)
+        let sealed = try SiteKeyObject(
+            site, repository: id, vault: vault, reader: reader, ephemeral: surroundings.random(32))
         try Self.put(sealed.bytes, as: .siteKey, session: .random(surroundings), store)
     }
 

@@ -170,7 +170,8 @@ extension KeyChange {
                     let (envelope, dataKey) = try source.opened(reference.session, digest, readers)
                     return try Envelope.seal(
                         dataKey: dataKey, repository: envelope.repository, session: envelope.session,
-                        generation: newest.generation, reader: newest.publicKey, writer: envelope.writer)
+                        generation: newest.generation, reader: newest.publicKey, writer: envelope.writer,
+                        ephemeral: surroundings.random(32))
                 } catch { problem = problem ?? error }
             }
         }
