@@ -17,7 +17,7 @@ package struct Needs: Sendable, Equatable {
         var sets: Set<Digest> = []
         for (digest, snapshot) in state.snapshots where !snapshot.isForgotten {
             live.insert(digest)
-            for reference in snapshot.clear.envelopes { live.insert(reference.envelope) }
+            for reference in snapshot.clear.envelopes { live.formUnion(state.wraps(of: reference)) }
             sets.formUnion(snapshot.clear.sets)
         }
         live.formUnion(sets)
@@ -47,7 +47,7 @@ package struct Needs: Sendable, Equatable {
         var hits: [Digest: [Digest]] = [:]
         for committed in state.recoveryPoints {
             let snapshot = committed.manifest.name.digest
-            var needed = Set([snapshot] + committed.clear.sets + committed.clear.envelopes.map(\.envelope))
+            var needed = Set([snapshot] + committed.clear.sets + committed.clear.envelopes.flatMap(state.wraps(of:)))
                 .intersection(digests)
             for set in committed.clear.sets {
                 let hit = hits[set] ?? (roots(set) ?? []).flatMap(state.packs(for:)).filter(digests.contains)
