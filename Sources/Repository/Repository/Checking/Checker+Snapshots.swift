@@ -33,7 +33,7 @@ extension Checker {
     private func isExplained(_ committed: LogState.Committed) -> Bool {
         let needed: [(ObjectKind, [Digest])] = [
             (.manifest, [committed.manifest.name.digest]), (.set, committed.clear.sets),
-            (.envelope, committed.clear.envelopes.map(\.envelope)),
+            (.envelope, committed.clear.envelopes.flatMap(state.wraps(of:))),
         ]
         return needed.contains { kind, digests in
             digests.contains { digest in state.names(of: kind, digest).contains { ledger.has($0.path) } }
