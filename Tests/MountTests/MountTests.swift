@@ -144,7 +144,7 @@ import Testing
             return try ReadingEstate.content(
                 [
                     deep, ReadingEstate.directory("dots", [named("..")], session), huge,
-                    lost, ReadingEstate.directory("long", [named(String(repeating: "n", count: 300))], session),
+                    ReadingEstate.directory("long", [named(String(repeating: "n", count: 300))], session), lost,
                     odd, ReadingEstate.directory("slash", [named("a/b")], session),
                     ReadingEstate.directory("twice", [named("a"), named("a")], session),
                     try named("whole"),
