@@ -158,7 +158,8 @@ let programs: [Module] = [
     Module(
         name: "breakwater",
         imports: [
-            "Platform", "ObjectStore", "S3Store", "Sealing", "Repository", "Capture", "Restore", "Replication", "Browse",
+            "Platform", "ObjectStore", "S3Store", "Sealing", "Repository", "Capture", "Restore", "Replication",
+            "Browse",
             "Mount", "BlockServer", "Model", "Wire",
         ],
         libraries: [Library.argumentParser, Library.logging]),

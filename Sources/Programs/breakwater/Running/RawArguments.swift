@@ -42,6 +42,7 @@ enum RawArguments {
     /// - Throws: `.usage` for an empty path, which some shell variable was to fill.
     static func requireVault(_ path: String) throws(Failure) {
         guard path.isEmpty else { return }
-        throw Failure(.usage, "the path of the vault is empty", advice: "Name the directory or the bucket that holds the vault.")
+        throw Failure(
+            .usage, "the path of the vault is empty", advice: "Name the directory or the bucket that holds the vault.")
     }
 }
