@@ -32,7 +32,7 @@ import Testing
         try toolbox.write("港口", "source/deep/二.txt")
         let made = try run(["init", "--vault", vault])
         #expect(try made.result["location"] as? String == "\(vault)?endpoint=\(engine.endpoint)")
-        try run(["init", "--vault", vault], exits: 6)
+        try run(["init", "--vault", vault], exits: 3)
         try run(["backup", "--vault", vault, "--name", "desk", toolbox("source")])
         try toolbox.write("new", "source/three")
         let second = try run(["backup", "--vault", vault, "--name", "desk", toolbox("source")])

@@ -2,6 +2,7 @@ import Glibc
 import Platform
 import Repository
 import Restore
+import Sealing
 import Support
 import Testing
 
