@@ -23,7 +23,7 @@ final class Interleaving: Sendable {
     /// A run that is not over after so many calls has programs that keep each other from their ends.
     private let limit: Int
 
-    init(seed: UInt64, programs: Int, limit: Int = 40_000) {
+    init(seed: UInt64, programs: Int, limit: Int = 160_000) {
         self.limit = limit
         monitor = Monitor(
             State(
