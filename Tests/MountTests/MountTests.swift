@@ -213,16 +213,18 @@ import Testing
         let estate = try ReadingEstate("mount")
         try estate.write([1], "file")
         let snapshot = try estate.backUp()
-        let mounted = try Mounted(.one(snapshot), estate)
-        defer { mounted.end() }
-        let path = mounted.path
+        var mounted: Mounted? = try Mounted(.one(snapshot), estate)
+        defer { mounted?.end() }
+        let path = try #require(mounted?.path)
         #expect(Mounted.isMounted(path))
         // A file that is open when it ends is in nobody's way.
         let file = try Descriptor.open("\(path)\(estate.source)/file", O_RDONLY)
-        mounted.session.stop()
-        mounted.waitForEnd()
+        mounted?.session.stop()
+        mounted?.waitForEnd()
         #expect(!Mounted.isMounted(path))
         #expect(try names(in: path) == [])
+        // Its program is gone with the session; the kernel then answers for it.
+        mounted = nil
         _ = consume file
     }
 
