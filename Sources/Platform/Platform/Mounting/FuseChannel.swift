@@ -168,7 +168,7 @@ package final class FuseChannel: Sendable {
         if isOpen.exchange(false, ordering: .relaxed) { _ = Glibc.close(waking.write) }
     }
 
-    /// Takes the mount away; files that are open in it fail from now on.
+    /// Takes the mount away; files that are open in it wait for answers until the channel is let go of, and then fail.
     package func unmount() {
         guard isMounted.exchange(false, ordering: .relaxed) else { return }
         if let helper {
