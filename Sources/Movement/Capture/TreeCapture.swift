@@ -147,9 +147,9 @@ package final class TreeCapture {
     /// itself captured, and reported then.
     private func readPatterns(of directory: borrowing Directory) {
         let limit = ExcludeList.longestFile + 1
-        guard let bytes = try? ExcludeFiles.read(ExcludeFiles.patterns, in: directory, atMost: limit) else { return }
         let path = directory.describe(ExcludeFiles.patterns)
         do {
+            guard let bytes = try ExcludeFiles.read(ExcludeFiles.patterns, in: directory, atMost: limit) else { return }
             let list = try ExcludeList(file: bytes)
             scope.add(list)
             guard let first = list.wrongLines.first else { return }

@@ -56,19 +56,21 @@ enum ExcludeFiles {
         (try? read(cacheTag, in: directory, atMost: signature.count)) == signature
     }
 
-    /// The first bytes of a file proper, at most `limit`; nil where there is none. Links are not followed.
+    /// The first bytes of a file, at most `limit`; nil where the name is not there. Links are not followed.
+    /// - Throws: `.refused` for what is no plain file; what opening and reading throw.
     static func read(
         _ name: [UInt8], in directory: borrowing Directory, atMost limit: Int
     ) throws(Failure) -> [UInt8]? {
         // Looked at before it is opened, which has effects on a device.
-        guard try directory.status(of: name)?.kind == .file else { return nil }
+        guard let status = try directory.status(of: name) else { return nil }
+        guard status.kind == .file else { throw Failure(.refused, "it is no plain file") }
         let opened = directory.tryOpenBeneath(name, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
-        guard opened >= 0 else {
-            if opened == -ENOENT || opened == -ELOOP { return nil }
-            throw Failure.system(-opened, "cannot read \(directory.describe(name))")
-        }
+        if opened == -ENOENT { return nil }
+        guard opened >= 0 else { throw Failure.system(-opened, "cannot read \(directory.describe(name))") }
         let file = Descriptor(owning: opened, label: directory.describe(name))
-        guard try FileStatus(of: opened, label: file.label).kind == .file else { return nil }
+        guard try FileStatus(of: opened, label: file.label).kind == .file else {
+            throw Failure(.refused, "it is no plain file")
+        }
         var bytes: [UInt8] = []
         while bytes.count < limit {
             let more = try file.readSome(limit: min(64 << 10, limit - bytes.count))
