@@ -166,6 +166,20 @@ import Testing
         try toolbox.repository("snapshots", exits: 3)
     }
 
+    /// It may be an honest copy: it is served, and said.
+    @Test func anOlderVaultAtAnotherPlaceIsServedWithAWarning() throws {
+        let (toolbox, ids) = try made()
+        try FileManager.default.copyItem(atPath: toolbox("vault"), toPath: toolbox("older"))
+        #expect(try toolbox.repository("snapshots", vault: "older").errors == "")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        for verb in ["snapshots", "check"] {
+            let run = try toolbox.repository(verb, vault: "older")
+            #expect(run.errors.contains("seen at another place"), "\(verb)")
+        }
+        #expect(try toolbox.repository("snapshots").errors == "")
+        #expect(try toolbox.repository("snapshots", vault: "older").objects.count == ids.count)
+    }
+
     // MARK: - Checkpoints
 
     @Test func aBackupLeavesACheckpointWhenOneIsDue() throws {

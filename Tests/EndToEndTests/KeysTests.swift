@@ -56,7 +56,7 @@ import Testing
         try keys(toolbox, "issue-writer", out)
         #expect(
             try FileManager.default.attributesOfItem(atPath: toolbox("writer"))[.posixPermissions] as? Int == 0o600)
-        try keys(toolbox, "issue-writer", out, exits: 6)
+        try keys(toolbox, "issue-writer", out, exits: 3)
         func asWriter(_ verb: String, _ more: [String], exits code: Int32) throws {
             let run = try toolbox.run(
                 ["repository", verb, "--vault", toolbox("vault"), "--writer-file", toolbox("writer")] + more)

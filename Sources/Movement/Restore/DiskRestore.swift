@@ -54,7 +54,7 @@ package enum DiskRestore {
     }
 
     private static func taken(_ path: AbsolutePath) -> Failure {
-        Failure(.refused, "\(path) exists already", advice: "Nothing was changed. Name a file that does not exist")
+        Failure(.refused, "\(path) exists already", advice: "Nothing was changed. Name a file that does not exist.")
     }
 
     private static func fill(_ image: Image, _ layout: QCOW2Layout?, workers: Int) throws {

@@ -21,7 +21,8 @@ enum JobWords {
         case .initialiseRepository, .stopMachine: []
         case .backup(let backup):
             [
-                ("snapshot", backup.snapshot), ("read", "\(Words.bytes(backup.bytes)), \(backup.files) files"),
+                ("snapshot", backup.snapshot),
+                ("read", "\(Words.bytes(backup.bytes)), \(Words.count(backup.files, "file", "files"))"),
                 ("stored", Words.bytes(backup.storedBytes)), ("took", seconds(backup.milliseconds)),
                 ("warnings", backup.warnings.joined(separator: "; ")),
             ]
@@ -32,7 +33,7 @@ enum JobWords {
             ]
         case .restore(let restore):
             [
-                ("restored", "\(Words.bytes(restore.bytes)), \(restore.files) files"),
+                ("restored", "\(Words.bytes(restore.bytes)), \(Words.count(restore.files, "file", "files"))"),
                 ("took", seconds(restore.milliseconds)), ("warnings", restore.warnings.joined(separator: "; ")),
             ]
         case .recover(let evidence): RecoveryWords.lines(evidence)

@@ -1,7 +1,7 @@
 import Glibc
 import Platform
 
-/// A file that gets its name once it is whole and durable, and takes nobody's place.
+/// A file for its owner alone, which gets its name once it is whole and durable, and takes nobody's place.
 enum NewFile {
     /// - Throws: `.refused` when something stands at `path`; what `body` throws. Nothing is left then.
     static func write<Result>(
@@ -26,6 +26,6 @@ enum NewFile {
     }
 
     private static func taken(_ path: AbsolutePath) -> Failure {
-        Failure(.refused, "\(path) exists already", advice: "Nothing was changed. Name a file that does not exist")
+        Failure(.refused, "\(path) exists already", advice: "Nothing was changed. Name a file that does not exist.")
     }
 }

@@ -81,7 +81,7 @@ struct Workbench: Sendable {
         }
         var repository = try Repository.open(
             store, .slot(passphrase), heads: heads, surroundings: surroundings, also: alternates)
-        guard !late.isEmpty else { return repository }
+        guard !late.isEmpty else { return warned(repository) }
         // Vaults whose own key slots are damaged serve all the same, by the keys that were found.
         for other in late {
             do throws(Failure) {
@@ -93,6 +93,17 @@ struct Workbench: Sendable {
         }
         repository = try Repository.open(
             store, .slot(passphrase), heads: heads, surroundings: surroundings, also: alternates)
+        return warned(repository)
+    }
+
+    /// An older state of a vault at a place where a newer one was never seen may be an honest copy: it is served, and said.
+    private func warned(_ repository: Repository) -> Repository {
+        if let number = repository.log.newerElsewhere {
+            console.warn(
+                "the log in \(repository.store.location) ends at record \(repository.log.state.head); record \(number) of the "
+                    + "same vault was seen at another place. This is an older copy of the vault, or its log lost its end: "
+                    + "snapshots may be missing here")
+        }
         return repository
     }
 
@@ -129,7 +140,8 @@ struct Workbench: Sendable {
             let other = try self.store(at: path, .reading)
             alternates.append(try Repository.open(other, .keyless, heads: heads, surroundings: surroundings))
         }
-        return try Repository.open(store, .keyless, heads: heads, surroundings: surroundings, also: alternates)
+        return warned(
+            try Repository.open(store, .keyless, heads: heads, surroundings: surroundings, also: alternates))
     }
 }
 

@@ -106,6 +106,7 @@ struct BackupCommand: EngineCommand {
             let more = run.excluded > 3 ? " and others" : ""
             try console.say("  \(Words.count(run.excluded, "name was", "names were")) left out: \(first)\(more)")
         }
+        if run.excluded > 0, snapshot.files == 0 { console.warn("the patterns left out every file") }
         try console.say(
             "  \(Words.duration(seconds: UInt64(seconds.rounded()))), \(Words.bytes(UInt64(Double(snapshot.bytes) / max(seconds, 0.001))))/s"
         )
@@ -119,7 +120,8 @@ struct BackupCommand: EngineCommand {
         guard run.unreadable + run.changed > 0 else { return 0 }
         throw Failure(
             .partial,
-            "the snapshot is there, and \(run.unreadable) files could not be read and \(run.changed) changed while they were",
+            "the snapshot is there, and \(Words.count(run.unreadable, "file", "files")) could not be read and "
+                + "\(run.changed) changed while they were",
             advice: "All others are safe in it. The warnings name the first of them.")
     }
 }

@@ -29,9 +29,7 @@ struct ExcludeOptions: ParsableArguments {
         var given: [ExcludePattern] = []
         for text in exclude {
             guard let pattern = ExcludePattern(try RawArguments.bytes(of: text)) else {
-                throw Failure(
-                    .usage, "\(text) is no pattern",
-                    advice: "A [ wants its ], a \\ something after it; gitignore(5) says what else there is.")
+                throw Failure(.usage, "\(text) is no pattern", advice: Self.advice)
             }
             given.append(pattern)
         }
@@ -45,7 +43,11 @@ struct ExcludeOptions: ParsableArguments {
             try file.size() <= UInt64(ExcludeList.longestFile)
         else { throw Failure(.usage, "\(name) is no file of patterns, or longer than 1 MiB") }
         let list = try ExcludeList(file: try file.readSome(limit: ExcludeList.longestFile))
-        if let first = list.wrongLines.first { throw Failure(.usage, "line \(first) of \(name) is no pattern") }
+        if let first = list.wrongLines.first {
+            throw Failure(.usage, "line \(first) of \(name) is no pattern", advice: Self.advice)
+        }
         return list
     }
+
+    private static let advice = "A [ wants its ], a \\ something after it; gitignore(5) says what else there is."
 }

@@ -116,7 +116,8 @@ struct ExportCommand: EngineCommand {
         }
         guard report.lost == 0 else {
             throw Failure(
-                .partial, "\(report.lost) files or directories are damaged and not in the archive",
+                .partial,
+                "\(Words.count(report.lost, "file or directory is", "files or directories are")) damaged and not in the archive",
                 advice: "The rest is. --also names another vault to take them from.")
         }
         return 0

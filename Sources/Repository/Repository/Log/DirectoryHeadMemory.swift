@@ -6,7 +6,8 @@ internal import Synchronization
 
 /// Heads kept in a directory of the program's own state: one small file for each vault and place.
 ///
-/// A vault that moves to another place, or a copy of it in another place, is remembered by itself. A file is replaced
+/// A vault that moves to another place, or a copy of it in another place, is remembered by itself: it may rightly be an
+/// older one, so that what was seen elsewhere is for a warning only (`newestSeen`). A file is replaced
 /// whole and made durable before the call returns. Two programs that remember at once leave the head of one of them:
 /// both were seen, and the log goes on from either.
 package struct DirectoryHeadMemory: HeadMemory {
@@ -27,7 +28,23 @@ package struct DirectoryHeadMemory: HeadMemory {
     // MARK: - Reading
 
     package func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> LogHead? {
-        let file = path + "/" + name(vault, location)
+        try read(name(vault, location), vault, "the last head seen of the vault in \(location)")
+    }
+
+    /// Files that cannot be read are passed over: whoever opens the vault at their place is told of them.
+    package func newestSeen(_ vault: VaultID) throws(Failure) -> LogHead? {
+        let prefix = vault.hex + "-"
+        var newest: LogHead?
+        for entry in try Directory(at: path).entries() {
+            let name = String(decoding: entry.name, as: UTF8.self)
+            guard name.hasPrefix(prefix), !name.contains("."), let head = try? read(name, vault, "") else { continue }
+            if newest.map({ $0.number < head.number }) ?? true { newest = head }
+        }
+        return newest
+    }
+
+    private func read(_ name: String, _ vault: VaultID, _ title: String) throws(Failure) -> LogHead? {
+        let file = path + "/" + name
         let bytes: [UInt8]
         do throws(Failure) {
             bytes = try Descriptor.open(file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).readSome(limit: 1 << 20)
@@ -38,7 +55,7 @@ package struct DirectoryHeadMemory: HeadMemory {
             let hash = Digest(hex: String(lines[3])), !accepted.contains(nil), lines.last?.isEmpty == true
         else {
             throw Failure(
-                .damaged, "\(file), the last head seen of the vault in \(location), cannot be read",
+                .damaged, "\(file), \(title), cannot be read",
                 advice: "The vault was not touched. Remove that file to have the vault's log taken as it is now.")
         }
         return LogHead(number: number, hash: hash, accepted: Set(accepted.compactMap { $0 }))

@@ -6,6 +6,12 @@ package import Sealing
 package protocol HeadMemory: Sendable {
     func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> LogHead?
     func remember(_ head: LogHead, of vault: VaultID, at location: String) throws(Failure)
+    /// The newest head of that vault seen at any place; nil for memories that know no places.
+    func newestSeen(_ vault: VaultID) throws(Failure) -> LogHead?
+}
+
+extension HeadMemory {
+    package func newestSeen(_ vault: VaultID) throws(Failure) -> LogHead? { nil }
 }
 
 package struct LogHead: Sendable, Hashable {

@@ -46,6 +46,7 @@ package final class Log: Sendable {
         var borrowedEarlier: [UInt64: String] = [:]
         /// A later record is there, and this one is not.
         var gap: UInt64?
+        var newerElsewhere: UInt64?
         /// The record by which the state is blocked, while it is.
         var blockedAt: UInt64?
     }
@@ -71,6 +72,9 @@ package final class Log: Sendable {
 
     package var state: LogState { monitor.access { $0.state } }
     package var findings: [Finding] { monitor.access { $0.findings } }
+    /// The number of the newest record that was seen of this vault at another place, when this log does not go on from
+    /// it: an older copy of the vault, or a log that lost its end.
+    package var newerElsewhere: UInt64? { monitor.access { $0.newerElsewhere } }
     /// Records that verify in neither half here, by number, and the location of the vault whose mirror had them.
     package var borrowed: [UInt64: String] {
         monitor.access { $0.borrowed.merging($0.borrowedEarlier) { first, _ in first } }
@@ -211,6 +215,9 @@ package final class Log: Sendable {
                         + "it is now, the repository's owner says so with `breakwater repository accept-head`."
                 )
             }
+        }
+        if let newest = try heads.newestSeen(state.vault), newest.number > state.head, try !goesOn(from: newest) {
+            monitor.access { $0.newerElsewhere = newest.number }
         }
         try rememberHead(state)
     }

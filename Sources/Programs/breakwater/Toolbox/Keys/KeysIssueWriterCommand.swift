@@ -40,7 +40,9 @@ struct KeysIssueWriterCommand: EngineCommand {
                 .refused, "the writer \(Words.visible(name)) was revoked, and whatever bears that name with it",
                 advice: "Choose another name.")
         }
-        try SecretFile.write(writer.text, to: path)
+        try NewFile.write(path, surroundings: bench.surroundings) { file in
+            try file.write(Array(writer.text.utf8))
+        }
         try bench.console.say("Made \(path) for the writer \(name), \(author.hex).")
         try bench.console.say("It is a secret: whoever holds it can add to the repository until it is revoked.")
         try bench.console.tell([
