@@ -92,7 +92,7 @@ package final class BackupSession {
         limits.packBytes = options.packBytes
         self.limits = limits
         packs = PackWriter(
-            store: repository.store, session: session, key: key, limits: limits, level: options.level,
+            store: repository.store, session: session, key: key, secret: secret, limits: limits, level: options.level,
             workers: options.workers, surroundings: surroundings)
         index = try repository.loadIndex(for: .writing).index
     }

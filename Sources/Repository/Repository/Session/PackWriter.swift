@@ -1,35 +1,44 @@
-internal import ObjectStore
-internal import Platform
-internal import Sealing
+package import ObjectStore
+package import Platform
+package import Sealing
 
 /// Turns groups of chunks into packs in the store, on threads of its own.
 ///
 /// 1. `submit` numbers a group and hands it to a worker, waiting when too many are under way.
 /// 2. The worker compresses it.
 /// 3. Groups are sealed into the open pack in the order they were submitted, by whichever worker holds the next.
-/// 4. A full pack is closed (table, footer, leaves), put, read back and verified by the worker that filled it.
+/// 4. A full pack is closed (table, footer, leaves), put, read back, opened and compared by the worker that filled it:
+///    what a machine compressed or sealed wrongly, or a store did not keep, never counts.
 ///
 /// Bounded: `depth` groups and one pack a worker, besides the open one.
-final class PackWriter: Sendable {
+package final class PackWriter: Sendable {
     /// Chunks that are compressed and sealed together.
-    struct Group: Sendable {
+    package struct Group: Sendable {
         var kind: ChunkKind
         var bytes: [UInt8]
         var chunks: [ChunkRef]
+
+        package init(kind: ChunkKind, bytes: [UInt8], chunks: [ChunkRef]) {
+            self.kind = kind
+            self.bytes = bytes
+            self.chunks = chunks
+        }
     }
 
     /// A pack that is in the store, verified.
-    struct Finished: Sendable {
-        var object: ObjectRef
-        var table: PackTable
+    package struct Finished: Sendable {
+        package var object: ObjectRef
+        package var table: PackTable
     }
 
-    struct Limits: Sendable {
+    package struct Limits: Sendable {
         /// A pack is closed when it holds this many bytes or chunks.
         var packBytes = 16 << 20
         var packChunks = 32_768
         var groupBytes = 1 << 20
         var groupChunks = 4096
+
+        package init() {}
 
         /// Room for the last group, the table and the leaves, whatever the chunks.
         var capacity: Int {
@@ -71,19 +80,21 @@ final class PackWriter: Sendable {
     private let store: any ObjectStore
     private let session: SessionID
     private let key: SessionKey
+    private let secret: WriterSecret
     private let limits: Limits
     private let level: Int
     private let surroundings: Surroundings
     private let pool: WorkerPool
     private let state = Monitor(State())
 
-    init(
-        store: any ObjectStore, session: SessionID, key: SessionKey, limits: Limits, level: Int, workers: Int,
-        surroundings: Surroundings
+    package init(
+        store: any ObjectStore, session: SessionID, key: SessionKey, secret: WriterSecret, limits: Limits, level: Int,
+        workers: Int, surroundings: Surroundings
     ) {
         self.store = store
         self.session = session
         self.key = key
+        self.secret = secret
         self.limits = limits
         self.level = level
         self.surroundings = surroundings
@@ -91,7 +102,7 @@ final class PackWriter: Sendable {
     }
 
     /// - Throws: whatever went wrong with an earlier group.
-    func submit(_ group: Group) throws(Failure) {
+    package func submit(_ group: Group) throws(Failure) {
         let (number, problem) = state.access { state in
             defer { state.submitted += 1 }
             return (state.submitted, state.problem)
@@ -105,7 +116,7 @@ final class PackWriter: Sendable {
     }
 
     /// Waits until everything submitted is in the store, and returns all packs that were not taken before.
-    func finish() throws(Failure) -> [Finished] {
+    package func finish() throws(Failure) -> [Finished] {
         pool.finish()
         let last = state.access { state -> Open? in
             guard state.problem == nil else { return nil }
@@ -219,20 +230,21 @@ final class PackWriter: Sendable {
         let length = UInt64(buffer.count)
         let root = PackLayout.root(length: length, leaves: leaves)
         let name = ObjectName(kind: .pack, digest: root, session: session)
+        let reference = ObjectRef(name: name, length: length)
         var problem: Failure?
         do throws(Failure) {
             try put(name, buffer)
+            try readBack(reference, open.table)
         } catch { problem = error }
         state.access { state in
             state.spare.append(buffer)
             state.problem = state.problem ?? problem
             guard problem == nil else { return }
             state.storedBytes += length
-            state.finished.append(Finished(object: ObjectRef(name: name, length: length), table: open.table))
+            state.finished.append(Finished(object: reference, table: open.table))
         }
     }
 
-    /// Puts the pack and reads it back: what a commit names was there, whole, after it was put.
     private func put(_ name: ObjectName, _ buffer: PackBuffer) throws(Failure) {
         let key = try name.key()
         // An answer that was lost is settled by putting again, as often as it takes: that it is there is then durable.
@@ -246,7 +258,24 @@ final class PackWriter: Sendable {
                 if attempt == 20 { throw error }
             }
         }
-        try PackLayout.verify(
-            try store.get(key, range: 0..<UInt64(buffer.count)), root: name.digest, name: name.path)
+    }
+
+    /// What a commit names was in the store, whole, after it was put, and every chunk in it opens to what its id
+    /// promises.
+    private func readBack(_ reference: ObjectRef, _ table: PackTable) throws(Failure) {
+        let key = key
+        let check = PackCheck(
+            store, reference.name, length: reference.length, readData: true, secret: secret,
+            session: { $0 == key.session ? key : nil })
+        do {
+            guard try check.run({ _ in }) == table else { throw CheckTrouble(.contradicts, "its table is another") }
+        } catch let trouble as CheckTrouble {
+            throw Failure(
+                .damaged,
+                "\(reference.name), which was just written, does not open to what went into it: \(trouble.meaning)",
+                advice: "The disk or the memory is failing. What is committed is safe; of this backup nothing counts.")
+        } catch let failure as Failure {
+            throw failure
+        } catch { throw Failure(.failed, "\(error)") }
     }
 }
