@@ -53,6 +53,8 @@ package final class BackupSession {
         package var level = 3
         /// A pack is closed when it holds this many bytes.
         package var packBytes = 16 << 20
+        /// Chunks are compressed together up to this many bytes, and from half of it on by themselves.
+        package var groupBytes = 1 << 20
         /// Whose backup it is, for the stages by which an interrupted one is gone on with; nil for none.
         package var staging: Staging?
         package init() {}
@@ -90,6 +92,7 @@ package final class BackupSession {
                 minimum: Int(cut.minimum), average: Int(cut.average), maximum: Int(cut.maximum)))
         var limits = PackWriter.Limits()
         limits.packBytes = options.packBytes
+        limits.groupBytes = options.groupBytes
         self.limits = limits
         packs = PackWriter(
             store: repository.store, session: session, key: key, secret: secret, limits: limits, level: options.level,
