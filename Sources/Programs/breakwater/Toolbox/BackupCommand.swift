@@ -19,8 +19,7 @@ struct BackupCommand: EngineCommand {
     @Option(name: .long, help: "The desktop's name, by which `latest:NAME` finds it again.")
     var name: String
 
-    @Option(name: .customLong("disk"), help: ArgumentHelp("A raw disk image or a block device.", valueName: "image"))
-    var disks: [String] = []
+    @OptionGroup(title: "Disks") var disks: DiskOptions
 
     @OptionGroup(title: "Leaving out") var excludes: ExcludeOptions
 
@@ -36,7 +35,7 @@ struct BackupCommand: EngineCommand {
     static let whenInterrupted: String? = nil
 
     func validate() throws {
-        if paths.isEmpty && disks.isEmpty { throw ValidationError("Name a PATH or a --disk to back up.") }
+        if paths.isEmpty && disks.images.isEmpty { throw ValidationError("Name a PATH or a --disk to back up.") }
         let isPlain = name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
         if name.isEmpty || name.utf8.count > 255 || !isPlain {
             throw ValidationError("--name takes 1 to 255 bytes of text without control characters.")
@@ -123,31 +122,5 @@ struct BackupCommand: EngineCommand {
             "the snapshot is there, and \(Words.count(run.unreadable, "file", "files")) could not be read and "
                 + "\(run.changed) changed while they were",
             advice: "All others are safe in it. The warnings name the first of them.")
-    }
-}
-
-/// What a backup takes up, as paths.
-struct Sources {
-    var paths: [AbsolutePath]
-    var disks: [AbsolutePath]
-
-    init(paths: [String], disks: [String]) throws(Failure) {
-        self.paths = try paths.map { path throws(Failure) in try RawArguments.path(path) }
-        self.disks = try disks.map { path throws(Failure) in try RawArguments.path(path) }
-        // What is not there is said before anything is done. Of several paths, those that are there are backed up.
-        for disk in self.disks { if let problem = Self.problem(disk) { throw problem } }
-        let problems = self.paths.compactMap(Self.problem)
-        if problems.count == self.paths.count, let first = problems.first { throw first }
-    }
-
-    private static func problem(_ path: AbsolutePath) -> Failure? {
-        let found = unsafe Name.with(path.bytes) { unsafe open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC) }
-        if found >= 0 {
-            close(found)
-            return nil
-        }
-        var problem = Failure.system(errno, "cannot back up \(path)")
-        if problem.code != .notFound { problem.code = .failed }
-        return problem
     }
 }

@@ -38,7 +38,8 @@ final class BackupRun {
 
     func capture() throws {
         let survey =
-            bench.console.drawsProgress ? Survey(sources, oneFileSystem: options.oneFileSystem, progress) : nil
+            bench.console.drawsProgress
+            ? Survey(sources.paths, disks: sources.disks.reduce(0) { $0 + $1.source.size }, options, progress) : nil
         defer { survey?.stop() }
         if !sources.paths.isEmpty {
             var options = options
@@ -49,8 +50,8 @@ final class BackupRun {
             let label = sources.disks.isEmpty ? "" : "files"
             add(.init(label: label, content: .tree(root), bytes: report.bytes, files: report.files), report)
         }
-        for (index, path) in sources.disks.enumerated() {
-            let (disk, report) = try DiskCapture.run(path, into: session, watch: watch())
+        for (index, source) in sources.disks.enumerated() {
+            let (disk, report) = try DiskCapture.run(source.source, into: session, watch: watch())
             add(.init(label: diskLabel(index), content: .disk(disk), bytes: report.bytes, files: 0), report)
         }
     }
@@ -59,8 +60,9 @@ final class BackupRun {
     private func diskLabel(_ index: Int) -> String {
         if sources.paths.isEmpty && sources.disks.count == 1 { return "" }
         if sources.disks.count == 1 { return "disk" }
-        let name = String(decoding: sources.disks[index].components.last ?? [], as: UTF8.self)
-        let isOnly = sources.disks.filter { $0.components.last == sources.disks[index].components.last }.count == 1
+        let last = sources.disks.map { $0.image.components.last ?? [] }
+        let name = String(decoding: last[index], as: UTF8.self)
+        let isOnly = last.filter { $0 == last[index] }.count == 1
         return isOnly && !name.isEmpty && name != "files" ? name : "disk\(index + 1)"
     }
 
@@ -105,9 +107,11 @@ private final class Survey {
         let flag = Atomic<Bool>(false)
     }
 
-    init(_ sources: Sources, oneFileSystem: Bool, _ progress: Progress) {
+    /// - Parameter disks: bytes of them, which are known.
+    init(_ paths: [AbsolutePath], disks: UInt64, _ options: CaptureOptions, _ progress: Progress) {
+        let oneFileSystem = options.oneFileSystem
         thread = EngineThread(name: "survey") { [isStopped] in
-            var bytes: UInt64 = 0
+            var bytes = disks
             var seen: Set<UInt64> = []
             var waiting: [(path: [UInt8], fileSystem: UInt64?)] = []
 
@@ -119,7 +123,7 @@ private final class Survey {
                 }
             }
 
-            for path in sources.disks + sources.paths {
+            for path in paths {
                 let number = unsafe Name.with(path.bytes) {
                     unsafe open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC)
                 }
