@@ -57,19 +57,22 @@ struct BackupCommand: EngineCommand {
         let session = try repository.beginBackup(options)
         let memory = bench.memory(of: name, in: repository, forgetting: readAll)
         capture.memory = memory
-        let run = BackupRun(sources, session, bench, vault: repository.store.location, capture)
+        let run = BackupRun(sources, of: name, session, in: repository, bench, capture)
         let snapshot: Snapshot
         do {
             try run.capture()
             try bench.interruption.check()
-            snapshot = try session.commit(run.draft(named: name))
+            snapshot = try session.commit(run.draft())
         } catch {
             try? memory?.leave()
             throw giveUp(session, error)
         }
         if let problem = repository.writeCheckpointAfterWork() { bench.console.warn("\(problem)") }
         // Without it the next backup takes longer, and that is all.
-        do throws(Failure) { try memory?.save() } catch { bench.console.warn("\(error)") }
+        do throws(Failure) {
+            try memory?.save()
+            try run.remember(snapshot)
+        } catch { bench.console.warn("\(error)") }
         return try conclude(bench, snapshot, run, since: start)
     }
 
@@ -95,11 +98,16 @@ struct BackupCommand: EngineCommand {
         let console = bench.console
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
         for warning in run.warnings { console.warn("\(warning)") }
+        if let reason = run.wholeRead { console.warn("the whole disk was read: \(reason)") }
         try console.say("Snapshot \(snapshot.id.hex.prefix(12)) of \(Words.visible(snapshot.name)):")
         try console.say(
             "  \(Words.count(snapshot.files, "file", "files")), \(Words.bytes(snapshot.bytes)); "
                 + "\(Words.bytes(run.session.counters.newBytes)) were new and took \(Words.bytes(snapshot.part.storedBytes))"
         )
+        if run.bytesInherited > 0 {
+            try console.say(
+                "  \(Words.bytes(run.bytesRead)) were read, \(Words.bytes(run.bytesInherited)) taken over as they were")
+        }
         if run.excluded > 0 {
             let first = run.firstExcluded.prefix(3).map(Words.visible).joined(separator: ", ")
             let more = run.excluded > 3 ? " and others" : ""
@@ -111,11 +119,12 @@ struct BackupCommand: EngineCommand {
         )
         try console.tell(
             [("event", "result")] + snapshot.members + [
-                ("bytesRead", .number(run.bytesRead)), ("newBytes", .number(run.session.counters.newBytes)),
+                ("bytesRead", .number(run.bytesRead)), ("bytesInherited", .number(run.bytesInherited)),
+                ("newBytes", .number(run.session.counters.newBytes)),
                 ("seconds", .fraction(seconds)), ("unreadable", .number(run.unreadable)),
                 ("changed", .number(run.changed)), ("excluded", .number(run.excluded)),
                 ("firstExcluded", .list(run.firstExcluded.map { .text($0) })),
-            ])
+            ] + (run.wholeRead.map { [("wholeRead", .text($0.description))] } ?? []))
         guard run.unreadable + run.changed > 0 else { return 0 }
         throw Failure(
             .partial,

@@ -1,5 +1,6 @@
 import Capture
 import Glibc
+import ObjectStore
 import Platform
 import Repository
 import Synchronization
@@ -9,29 +10,36 @@ final class BackupRun {
     let session: BackupSession
     private let sources: Sources
     private let bench: Workbench
-    private let vault: String
+    private let repository: Repository
+    private let name: String
     private let options: CaptureOptions
     private let progress: Progress
     private let time: Timestamp
     private var streams: [SealedPart.Stream] = []
+    private var memories: [(memory: DiskMemory, disk: EarlierDisk.Name)] = []
     /// What was done before the stream at hand.
     private var before = (bytes: UInt64(0), files: UInt64(0))
 
     private(set) var warnings: [CaptureReport.Warning] = []
     private(set) var bytesRead: UInt64 = 0
+    private(set) var bytesInherited: UInt64 = 0
+    /// Why the whole disk was read in spite of a change map.
+    private(set) var wholeRead: Failure?
     private(set) var unreadable: UInt64 = 0
     private(set) var changed: UInt64 = 0
     private(set) var excluded: UInt64 = 0
     private(set) var firstExcluded: [String] = []
 
     init(
-        _ sources: Sources, _ session: BackupSession, _ bench: Workbench, vault: String, _ options: CaptureOptions
+        _ sources: Sources, of name: String, _ session: BackupSession, in repository: Repository, _ bench: Workbench,
+        _ options: CaptureOptions
     ) {
+        self.name = name
+        self.repository = repository
         self.options = options
         self.sources = sources
         self.session = session
         self.bench = bench
-        self.vault = vault
         progress = bench.progress("backing up")
         time = bench.surroundings.now()
     }
@@ -43,6 +51,7 @@ final class BackupRun {
         defer { survey?.stop() }
         if !sources.paths.isEmpty {
             var options = options
+            let vault = repository.store.location
             options.leaveOut = vault.hasPrefix("/") ? [AbsolutePath(vault)] : []
             options.watch = watch()
             let (root, report) = try TreeCapture(into: session, options: options).run(sources.paths)
@@ -51,8 +60,24 @@ final class BackupRun {
             add(.init(label: label, content: .tree(root), bytes: report.bytes, files: report.files), report)
         }
         for (index, source) in sources.disks.enumerated() {
-            let (disk, report) = try DiskCapture.run(source.source, into: session, watch: watch())
-            add(.init(label: diskLabel(index), content: .disk(disk), bytes: report.bytes, files: 0), report)
+            let label = diskLabel(index)
+            let known = EarlierDisk.Name(label: label, size: source.source.size)
+            let memory = bench.memory(ofDisk: label, of: name, in: repository)
+            let (disk, report) = try DiskCapture.run(
+                source.source, into: session, since: changes(of: known, memory), memory: memory, watch: watch())
+            if let memory, report.isComplete { memories.append((memory, known)) }
+            add(.init(label: label, content: .disk(disk), bytes: report.bytes, files: 0), report)
+        }
+    }
+
+    /// What tells which blocks of the disk are as they were. Where nothing does, the reason is kept, and all is read.
+    private func changes(of disk: EarlierDisk.Name, _ memory: DiskMemory?) -> DiskChanges? {
+        guard let (map, since) = sources.changes else { return nil }
+        do throws(Failure) {
+            return try DiskChanges.find(map, since: since, of: name, disk, memory: memory, in: repository)
+        } catch {
+            wholeRead = error
+            return nil
         }
     }
 
@@ -79,13 +104,20 @@ final class BackupRun {
         before.files += stream.files
         warnings += report.warnings
         bytesRead += report.bytesRead
+        bytesInherited += report.bytesInherited
+        wholeRead = wholeRead ?? report.wholeRead
         unreadable += report.unreadable
         changed += report.changed
         excluded += report.excluded
         firstExcluded += report.firstExcluded
     }
 
-    func draft(named name: String) -> BackupSession.Draft {
+    /// Keeps what is known of the disks for the next backup, once this one is committed.
+    func remember(_ snapshot: Snapshot) throws(Failure) {
+        for (memory, disk) in memories { try memory.save(as: snapshot.id, disk) }
+    }
+
+    func draft() -> BackupSession.Draft {
         BackupSession.Draft(
             name: name, time: time, host: Self.host, streams: streams, incomplete: unreadable + changed)
     }

@@ -20,7 +20,22 @@ struct DiskOptions: ParsableArguments, Sendable {
             valueName: "image"))
     var backing: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            A map of what has changed since the snapshot that --changed-since names, so that nothing else is read: JSON as \
+            `nbdinfo --json --map=qemu:dirty-bitmap:NAME` prints it. Where it is of no use the whole disk is read.
+            """, valueName: "map"))
+    var changes: String?
+
+    @Option(help: ArgumentHelp("The id of the snapshot from which the map counts.", valueName: "snapshot"))
+    var changedSince: String?
+
     func validate() throws {
+        if (changes == nil) != (changedSince == nil) {
+            throw ValidationError("--changes and --changed-since go together.")
+        }
+        if changes != nil && images.count != 1 { throw ValidationError("--changes goes with one --disk.") }
         if !backing.isEmpty && images.count != 1 { throw ValidationError("--backing goes with one --disk.") }
     }
 
