@@ -71,7 +71,7 @@ let floors: [Floor] = [
         name: "Platform",
         modules: [
             Module(
-                name: "Platform", imports: ["CBoundaryScan", "CLinux", "COpenSSL", "CPKCS11", "CZstd"],
+                name: "Platform", imports: ["CBoundaryScan", "CLinux", "COpenSSL", "CPKCS11", "CZlib", "CZstd"],
                 libraries: [Library.logging])
         ]),
     Floor(
@@ -218,6 +218,8 @@ let foreign: [Target] = [
         name: "COpenSSL", path: "Sources/Platform/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(
         name: "CZstd", path: "Sources/Platform/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(
+        name: "CZlib", path: "Sources/Platform/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CBoundaryScan", path: "Sources/Platform/CBoundaryScan", cSettings: [.unsafeFlags(["-O3"])]),
     .target(name: "CLinux", path: "Sources/Platform/CLinux"),
     // libcurl4-openssl-dev.

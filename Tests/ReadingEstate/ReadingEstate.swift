@@ -46,7 +46,7 @@ package final class ReadingEstate {
         _ path: String, name: String = "machine", seconds: Int64 = 1_800_000_000
     ) throws -> Snapshot {
         let session = try open().beginBackup()
-        let (disk, _) = try DiskCapture.run(AbsolutePath(path), into: session)
+        let (disk, _) = try DiskCapture.run(try DiskImage.open(AbsolutePath(path)), into: session)
         return try commit([.init(label: "", content: .disk(disk), bytes: disk.size, files: 0)], session, name, seconds)
     }
 

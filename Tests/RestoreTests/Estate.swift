@@ -75,7 +75,7 @@ final class Estate {
 
     func backUpDisk(_ path: String) throws -> (snapshot: Snapshot, report: CaptureReport) {
         let session = try open().beginBackup()
-        let (disk, report) = try DiskCapture.run(AbsolutePath(path), into: session)
+        let (disk, report) = try DiskCapture.run(try DiskImage.open(AbsolutePath(path)), into: session)
         let snapshot = try session.commit(
             .init(
                 name: "disk", time: Timestamp(seconds: 1), host: "host",

@@ -25,7 +25,9 @@ struct House {
         "Swift", "Synchronization", "Glibc", "Foundation", "FoundationEssentials", "RegexBuilder",
     ]
     /// Declared as targets in C; `Platform` wraps them.
-    static let foreignModules: Set<String> = ["CBoundaryScan", "CCurl", "CLinux", "COpenSSL", "CPKCS11", "CZstd"]
+    static let foreignModules: Set<String> = [
+        "CBoundaryScan", "CCurl", "CLinux", "COpenSSL", "CPKCS11", "CZlib", "CZstd",
+    ]
 
     init(manifest: String) {
         let tokens = SwiftLexer.tokens(of: manifest)

@@ -30,6 +30,10 @@ package struct CaptureReport: Sendable, Equatable {
     package var bytes: UInt64 = 0
     /// Bytes that were really read: holes and what was known to be unchanged cost nothing.
     package var bytesRead: UInt64 = 0
+    /// Bytes of blocks that were taken over from an earlier snapshot, by the word of a change map.
+    package var bytesInherited: UInt64 = 0
+    /// Why a change map was of no use after all, so that the whole disk was read.
+    package var wholeRead: Failure?
     package var unreadable: UInt64 = 0
     package var changed: UInt64 = 0
     package var vanished: UInt64 = 0

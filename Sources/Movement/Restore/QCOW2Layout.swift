@@ -13,10 +13,6 @@ struct QCOW2Layout {
     private static let entries = cluster / 8
     /// Counts of 16 bits in a cluster.
     private static let counts = cluster / 2
-    /// QEMU reads no longer L1 table.
-    private static let longestL1: UInt64 = 32 << 20
-    /// In an entry of L1 and L2: nobody else refers to the cluster.
-    private static let isOwned: UInt64 = 1 << 63
 
     /// Of the virtual disk: QEMU counts in sectors.
     let size: UInt64
@@ -32,9 +28,9 @@ struct QCOW2Layout {
     /// - Throws: `.refused` for a disk too large for the format; `.damaged` when the disk's map cannot be read.
     init(_ disk: DiskReader) throws {
         self.disk = disk
-        size = (disk.size + 511) / 512 * 512
+        size = (disk.size + QCOW2.sector - 1) / QCOW2.sector * QCOW2.sector
         lengthOfL1 = (disk.disk.blocks + Self.entries - 1) / Self.entries
-        guard lengthOfL1 * 8 <= Self.longestL1 else {
+        guard lengthOfL1 * 8 <= QCOW2.longestL1 else {
             throw Failure(.refused, "a qcow2 image holds no disk of \(disk.size) bytes", advice: "Write it as raw")
         }
         var data: UInt64 = 0
@@ -74,7 +70,7 @@ struct QCOW2Layout {
         try writeCounts(write)
         var l1 = [UInt8](repeating: 0, count: Int(lengthOfL1 * 8))
         for (position, table) in tables.enumerated() {
-            Self.put(firstL2 + UInt64(position) * Self.cluster | Self.isOwned, &l1, at: Int(table) * 8)
+            Self.put(firstL2 + UInt64(position) * Self.cluster | QCOW2.isOwned, &l1, at: Int(table) * 8)
         }
         try write(l1, firstL1)
         try writeTables(write)
@@ -92,7 +88,7 @@ struct QCOW2Layout {
                 table = [UInt8](repeating: 0, count: Int(Self.cluster))
             }
             current = number
-            Self.put(place(rank: rank) | Self.isOwned, &table, at: Int(block % Self.entries) * 8)
+            Self.put(place(rank: rank) | QCOW2.isOwned, &table, at: Int(block % Self.entries) * 8)
             rank += 1
         }
         if current != nil { try write(table, firstL2 + position * Self.cluster) }
@@ -114,7 +110,7 @@ struct QCOW2Layout {
     }
 
     private var header: [UInt8] {
-        var bytes = Array("QFI".utf8) + [0xFB]
+        var bytes = QCOW2.magic
         func number32(_ value: UInt64) { bytes += (0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * $0)) } }
         func number64(_ value: UInt64) { bytes += (0..<8).map { UInt8(truncatingIfNeeded: value >> (56 - 8 * $0)) } }
         number32(3)

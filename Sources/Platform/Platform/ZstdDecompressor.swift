@@ -25,4 +25,21 @@ internal import CZstd
         }
         return result
     }
+
+    /// Decompresses the first frame of `source`, whatever follows it, into the whole of `destination`.
+    /// - Returns: how many bytes of `source` the frame has.
+    /// - Throws: `.damaged` when there is no whole frame, or other than `destination` takes comes out of it.
+    package func decompressFrame(
+        _ source: UnsafeRawBufferPointer, filling destination: UnsafeMutableRawBufferPointer
+    ) throws(Failure) -> Int {
+        let length = unsafe ZSTD_findFrameCompressedSize(source.baseAddress, source.count)
+        guard ZSTD_isError(length) == 0, length <= source.count else {
+            throw Failure(.damaged, "\(source.count) compressed bytes hold no whole frame")
+        }
+        let frame = unsafe UnsafeRawBufferPointer(rebasing: source[..<length])
+        guard try unsafe decompress(frame, into: destination) == destination.count else {
+            throw Failure(.damaged, "\(length) compressed bytes decompress into less than \(destination.count)")
+        }
+        return length
+    }
 }

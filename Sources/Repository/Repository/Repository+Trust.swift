@@ -3,6 +3,11 @@ internal import Platform
 internal import Sealing
 
 extension Repository {
+    /// Whether what a snapshot says may be built upon: its writer was not revoked.
+    package func isTrusted(_ snapshot: LogState.Committed) -> Bool {
+        !distrustedSessions(log.state).contains(snapshot.clear.session)
+    }
+
     /// Sessions whose author was revoked: their packs are read, and never leaned on again. Of a copied commit, which
     /// its site signed, the author is the one who signed the commit at the origin.
     ///

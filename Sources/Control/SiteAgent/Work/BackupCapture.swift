@@ -14,7 +14,9 @@ struct BackupCapture {
     var bytes: UInt64 { streams.reduce(0) { $0 + $1.bytes } }
 
     mutating func addDisk(_ image: String, to session: BackupSession, _ context: WorkContext) throws {
-        let (disk, report) = try DiskCapture.run(AbsolutePath(image), into: session) { report in
+        // The disk of a guest, who may have written anything into it.
+        let source = try DiskImage.open(AbsolutePath(image), as: .raw)
+        let (disk, report) = try DiskCapture.run(source, into: session) { report in
             try context.goOn()
             context.tell(JobProgress(stage: .reading, done: report.bytesRead))
         }

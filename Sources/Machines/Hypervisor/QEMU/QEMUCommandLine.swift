@@ -1,3 +1,5 @@
+internal import Platform
+
 /// The command line of one machine: a pure function of its definition, so that it can be read and tested.
 ///
 /// QEMU runs inside the machine's folder and knows its files by short relative names: user-given paths appear in JSON

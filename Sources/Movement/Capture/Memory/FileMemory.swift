@@ -39,8 +39,8 @@ package final class FileMemory: Sendable {
     private let state: Monitor<State>
 
     private static let settled: Int64 = 2
-    /// What is being written, and what a capture that was cut off has written.
-    private static let (writing, cut) = (".new", ".cut")
+    /// What a capture that was cut off has written.
+    private static let cut = ".cut"
 
     /// What was saved at `path` by earlier captures into this repository; empty when that cannot be had or opened. While
     /// another capture writes there, this one leaves nothing behind.
@@ -71,25 +71,11 @@ package final class FileMemory: Sendable {
     private static func journal(
         _ path: AbsolutePath, _ secret: WriterSecret, _ repository: RepositoryID, _ surroundings: Surroundings
     ) throws(Failure) -> MemoryJournal? {
-        let parent = AbsolutePath(components: path.components.dropLast())
-        try Directory.make(at: parent.bytes)
-        let directory = try Directory(at: parent.bytes)
-        guard let name = path.components.last else { return nil }
-        let (writing, cut) = (name + Array(Self.writing.utf8), name + Array(Self.cut.utf8))
-        while true {
-            let opened = directory.tryOpenBeneath(writing, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
-            guard opened >= 0 else { throw Failure.system(-opened, "cannot write \(path)") }
-            let file = Descriptor(owning: opened, label: path.description)
-            guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else { return nil }
-            // Whoever had it may have renamed it between the two calls.
-            let status = try FileStatus(of: file.number, label: file.label)
-            guard let named = try directory.status(of: writing), named.inode == status.inode else { continue }
-            if status.size == 0 {
-                return try MemoryJournal(
-                    file, secret, repository, salt: surroundings.random(MemoryFormat.saltByteCount))
-            }
+        let cut = (path.components.last ?? []) + Array(Self.cut.utf8)
+        return try MemoryJournal.begin(beside: path, secret, repository, surroundings) {
+            directory, writing, size throws(Failure) in
             // Of two that were cut off, the longer one remembers more.
-            if let other = try directory.status(of: cut), other.size > status.size {
+            if let other = try directory.status(of: cut), other.size > size {
                 _ = try directory.remove(writing)
             } else {
                 try directory.replace(cut, with: writing)
@@ -197,7 +183,7 @@ package final class FileMemory: Sendable {
     /// Puts what this capture saw in place of what the ones before saw. Call it once the snapshot is committed.
     package func save() throws(Failure) {
         try finish { directory, name throws(Failure) in
-            try directory.replace(name, with: name + Array(Self.writing.utf8))
+            try directory.replace(name, with: MemoryJournal.writing(name))
             _ = try directory.remove(name + Array(Self.cut.utf8))
         }
     }

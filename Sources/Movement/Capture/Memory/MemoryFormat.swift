@@ -22,6 +22,10 @@ enum MemoryFormat {
         case chunks = 1
         /// Key, how many bytes before this item the file's `chunks` begin (0: it has none), content, attributes.
         case file = 2
+        /// Of a disk: the number of a block, 8 bytes, and the ids of the chunks of that block and the next ones.
+        case blocks = 3
+        /// The last item: which snapshot's, under which label, of which size the disk is whose blocks came before.
+        case disk = 4
     }
 
     /// What a file is known by: half of a hash over its identity.

@@ -10,6 +10,37 @@ final class MemoryJournal {
     private var open: [UInt8] = []
     private var number: UInt64 = 0
 
+    /// The name under which a memory of that name is written.
+    static func writing(_ name: [UInt8]) -> [UInt8] { name + Array(".new".utf8) }
+
+    /// Begins beside the memory at a path, in whose place this is put when it is done.
+    /// - Parameter leftover: takes away what a capture that was cut off has written, of that name and size.
+    /// - Returns: nil while another capture writes there.
+    static func begin(
+        beside path: AbsolutePath, _ secret: WriterSecret, _ repository: RepositoryID, _ surroundings: Surroundings,
+        leftover: (borrowing Directory, _ writing: [UInt8], _ size: UInt64) throws(Failure) -> Void
+    ) throws(Failure) -> MemoryJournal? {
+        let parent = AbsolutePath(components: path.components.dropLast())
+        try Directory.make(at: parent.bytes)
+        let directory = try Directory(at: parent.bytes)
+        guard let name = path.components.last else { return nil }
+        let writing = writing(name)
+        while true {
+            let opened = directory.tryOpenBeneath(writing, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+            guard opened >= 0 else { throw Failure.system(-opened, "cannot write \(path)") }
+            let file = Descriptor(owning: opened, label: path.description)
+            guard flock(file.number, LOCK_EX | LOCK_NB) == 0 else { return nil }
+            // Whoever had it may have renamed it between the two calls.
+            let status = try FileStatus(of: file.number, label: file.label)
+            guard let named = try directory.status(of: writing), named.inode == status.inode else { continue }
+            if status.size == 0 {
+                return try MemoryJournal(
+                    file, secret, repository, salt: surroundings.random(MemoryFormat.saltByteCount))
+            }
+            try leftover(directory, writing, status.size)
+        }
+    }
+
     /// Takes a new file; the lock on it tells others that somebody writes it.
     init(
         _ file: consuming Descriptor, _ secret: WriterSecret, _ repository: RepositoryID, salt: [UInt8]

@@ -63,6 +63,19 @@ struct Workbench: Sendable {
             surroundings: surroundings, isEmpty: forgetting)
     }
 
+    /// What the last backup of this disk stored, for openers who cannot read it; nil for others, and where nothing can be
+    /// kept.
+    func memory(ofDisk label: String, of name: String, in repository: Repository) -> DiskMemory? {
+        guard repository.keys.readers.isEmpty, let secret = repository.keys.secret,
+            let state = try? ClientState.directory(), let current = try? AbsolutePath.current()
+        else { return nil }
+        let disk = SHA256.hash(Array(label.utf8)).hex.prefix(16)
+        let place = "\(state)/disks/\(repository.id)/\(secret.desktop(named: name))-\(disk)"
+        return DiskMemory(
+            at: AbsolutePath(place, from: current), secret: secret, repository: repository.id,
+            surroundings: surroundings)
+    }
+
     /// Opens a repository, and those in other vaults from which what is damaged is taken.
     func open(
         _ vault: String, _ access: StoreAccess, passphrase: SlotKey, also others: [String] = [],

@@ -19,8 +19,7 @@ struct BackupCommand: EngineCommand {
     @Option(name: .long, help: "The desktop's name, by which `latest:NAME` finds it again.")
     var name: String
 
-    @Option(name: .customLong("disk"), help: ArgumentHelp("A raw disk image or a block device.", valueName: "image"))
-    var disks: [String] = []
+    @OptionGroup(title: "Disks") var disks: DiskOptions
 
     @OptionGroup(title: "Leaving out") var excludes: ExcludeOptions
 
@@ -36,7 +35,7 @@ struct BackupCommand: EngineCommand {
     static let whenInterrupted: String? = nil
 
     func validate() throws {
-        if paths.isEmpty && disks.isEmpty { throw ValidationError("Name a PATH or a --disk to back up.") }
+        if paths.isEmpty && disks.images.isEmpty { throw ValidationError("Name a PATH or a --disk to back up.") }
         let isPlain = name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
         if name.isEmpty || name.utf8.count > 255 || !isPlain {
             throw ValidationError("--name takes 1 to 255 bytes of text without control characters.")
@@ -58,19 +57,22 @@ struct BackupCommand: EngineCommand {
         let session = try repository.beginBackup(options)
         let memory = bench.memory(of: name, in: repository, forgetting: readAll)
         capture.memory = memory
-        let run = BackupRun(sources, session, bench, vault: repository.store.location, capture)
+        let run = BackupRun(sources, of: name, session, in: repository, bench, capture)
         let snapshot: Snapshot
         do {
             try run.capture()
             try bench.interruption.check()
-            snapshot = try session.commit(run.draft(named: name))
+            snapshot = try session.commit(run.draft())
         } catch {
             try? memory?.leave()
             throw giveUp(session, error)
         }
         if let problem = repository.writeCheckpointAfterWork() { bench.console.warn("\(problem)") }
         // Without it the next backup takes longer, and that is all.
-        do throws(Failure) { try memory?.save() } catch { bench.console.warn("\(error)") }
+        do throws(Failure) {
+            try memory?.save()
+            try run.remember(snapshot)
+        } catch { bench.console.warn("\(error)") }
         return try conclude(bench, snapshot, run, since: start)
     }
 
@@ -96,11 +98,16 @@ struct BackupCommand: EngineCommand {
         let console = bench.console
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
         for warning in run.warnings { console.warn("\(warning)") }
+        if let reason = run.wholeRead { console.warn("the whole disk was read: \(reason)") }
         try console.say("Snapshot \(snapshot.id.hex.prefix(12)) of \(Words.visible(snapshot.name)):")
         try console.say(
             "  \(Words.count(snapshot.files, "file", "files")), \(Words.bytes(snapshot.bytes)); "
                 + "\(Words.bytes(run.session.counters.newBytes)) were new and took \(Words.bytes(snapshot.part.storedBytes))"
         )
+        if run.bytesInherited > 0 {
+            try console.say(
+                "  \(Words.bytes(run.bytesRead)) were read, \(Words.bytes(run.bytesInherited)) taken over as they were")
+        }
         if run.excluded > 0 {
             let first = run.firstExcluded.prefix(3).map(Words.visible).joined(separator: ", ")
             let more = run.excluded > 3 ? " and others" : ""
@@ -112,42 +119,17 @@ struct BackupCommand: EngineCommand {
         )
         try console.tell(
             [("event", "result")] + snapshot.members + [
-                ("bytesRead", .number(run.bytesRead)), ("newBytes", .number(run.session.counters.newBytes)),
+                ("bytesRead", .number(run.bytesRead)), ("bytesInherited", .number(run.bytesInherited)),
+                ("newBytes", .number(run.session.counters.newBytes)),
                 ("seconds", .fraction(seconds)), ("unreadable", .number(run.unreadable)),
                 ("changed", .number(run.changed)), ("excluded", .number(run.excluded)),
                 ("firstExcluded", .list(run.firstExcluded.map { .text($0) })),
-            ])
+            ] + (run.wholeRead.map { [("wholeRead", .text($0.description))] } ?? []))
         guard run.unreadable + run.changed > 0 else { return 0 }
         throw Failure(
             .partial,
             "the snapshot is there, and \(Words.count(run.unreadable, "file", "files")) could not be read and "
                 + "\(run.changed) changed while they were",
             advice: "All others are safe in it. The warnings name the first of them.")
-    }
-}
-
-/// What a backup takes up, as paths.
-struct Sources {
-    var paths: [AbsolutePath]
-    var disks: [AbsolutePath]
-
-    init(paths: [String], disks: [String]) throws(Failure) {
-        self.paths = try paths.map { path throws(Failure) in try RawArguments.path(path) }
-        self.disks = try disks.map { path throws(Failure) in try RawArguments.path(path) }
-        // What is not there is said before anything is done. Of several paths, those that are there are backed up.
-        for disk in self.disks { if let problem = Self.problem(disk) { throw problem } }
-        let problems = self.paths.compactMap(Self.problem)
-        if problems.count == self.paths.count, let first = problems.first { throw first }
-    }
-
-    private static func problem(_ path: AbsolutePath) -> Failure? {
-        let found = unsafe Name.with(path.bytes) { unsafe open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC) }
-        if found >= 0 {
-            close(found)
-            return nil
-        }
-        var problem = Failure.system(errno, "cannot back up \(path)")
-        if problem.code != .notFound { problem.code = .failed }
-        return problem
     }
 }

@@ -1,5 +1,6 @@
 import Capture
 import Glibc
+import ObjectStore
 import Platform
 import Repository
 import Synchronization
@@ -9,39 +10,48 @@ final class BackupRun {
     let session: BackupSession
     private let sources: Sources
     private let bench: Workbench
-    private let vault: String
+    private let repository: Repository
+    private let name: String
     private let options: CaptureOptions
     private let progress: Progress
     private let time: Timestamp
     private var streams: [SealedPart.Stream] = []
+    private var memories: [(memory: DiskMemory, disk: EarlierDisk.Name)] = []
     /// What was done before the stream at hand.
     private var before = (bytes: UInt64(0), files: UInt64(0))
 
     private(set) var warnings: [CaptureReport.Warning] = []
     private(set) var bytesRead: UInt64 = 0
+    private(set) var bytesInherited: UInt64 = 0
+    /// Why the whole disk was read in spite of a change map.
+    private(set) var wholeRead: Failure?
     private(set) var unreadable: UInt64 = 0
     private(set) var changed: UInt64 = 0
     private(set) var excluded: UInt64 = 0
     private(set) var firstExcluded: [String] = []
 
     init(
-        _ sources: Sources, _ session: BackupSession, _ bench: Workbench, vault: String, _ options: CaptureOptions
+        _ sources: Sources, of name: String, _ session: BackupSession, in repository: Repository, _ bench: Workbench,
+        _ options: CaptureOptions
     ) {
+        self.name = name
+        self.repository = repository
         self.options = options
         self.sources = sources
         self.session = session
         self.bench = bench
-        self.vault = vault
         progress = bench.progress("backing up")
         time = bench.surroundings.now()
     }
 
     func capture() throws {
         let survey =
-            bench.console.drawsProgress ? Survey(sources, oneFileSystem: options.oneFileSystem, progress) : nil
+            bench.console.drawsProgress
+            ? Survey(sources.paths, disks: sources.disks.reduce(0) { $0 + $1.source.size }, options, progress) : nil
         defer { survey?.stop() }
         if !sources.paths.isEmpty {
             var options = options
+            let vault = repository.store.location
             options.leaveOut = vault.hasPrefix("/") ? [AbsolutePath(vault)] : []
             options.watch = watch()
             let (root, report) = try TreeCapture(into: session, options: options).run(sources.paths)
@@ -49,9 +59,25 @@ final class BackupRun {
             let label = sources.disks.isEmpty ? "" : "files"
             add(.init(label: label, content: .tree(root), bytes: report.bytes, files: report.files), report)
         }
-        for (index, path) in sources.disks.enumerated() {
-            let (disk, report) = try DiskCapture.run(path, into: session, watch: watch())
-            add(.init(label: diskLabel(index), content: .disk(disk), bytes: report.bytes, files: 0), report)
+        for (index, source) in sources.disks.enumerated() {
+            let label = diskLabel(index)
+            let known = EarlierDisk.Name(label: label, size: source.source.size)
+            let memory = bench.memory(ofDisk: label, of: name, in: repository)
+            let (disk, report) = try DiskCapture.run(
+                source.source, into: session, since: changes(of: known, memory), memory: memory, watch: watch())
+            if let memory, report.isComplete { memories.append((memory, known)) }
+            add(.init(label: label, content: .disk(disk), bytes: report.bytes, files: 0), report)
+        }
+    }
+
+    /// What tells which blocks of the disk are as they were. Where nothing does, the reason is kept, and all is read.
+    private func changes(of disk: EarlierDisk.Name, _ memory: DiskMemory?) -> DiskChanges? {
+        guard let (map, since) = sources.changes else { return nil }
+        do throws(Failure) {
+            return try DiskChanges.find(map, since: since, of: name, disk, memory: memory, in: repository)
+        } catch {
+            wholeRead = error
+            return nil
         }
     }
 
@@ -59,8 +85,9 @@ final class BackupRun {
     private func diskLabel(_ index: Int) -> String {
         if sources.paths.isEmpty && sources.disks.count == 1 { return "" }
         if sources.disks.count == 1 { return "disk" }
-        let name = String(decoding: sources.disks[index].components.last ?? [], as: UTF8.self)
-        let isOnly = sources.disks.filter { $0.components.last == sources.disks[index].components.last }.count == 1
+        let last = sources.disks.map { $0.image.components.last ?? [] }
+        let name = String(decoding: last[index], as: UTF8.self)
+        let isOnly = last.filter { $0 == last[index] }.count == 1
         return isOnly && !name.isEmpty && name != "files" ? name : "disk\(index + 1)"
     }
 
@@ -77,13 +104,20 @@ final class BackupRun {
         before.files += stream.files
         warnings += report.warnings
         bytesRead += report.bytesRead
+        bytesInherited += report.bytesInherited
+        wholeRead = wholeRead ?? report.wholeRead
         unreadable += report.unreadable
         changed += report.changed
         excluded += report.excluded
         firstExcluded += report.firstExcluded
     }
 
-    func draft(named name: String) -> BackupSession.Draft {
+    /// Keeps what is known of the disks for the next backup, once this one is committed.
+    func remember(_ snapshot: Snapshot) throws(Failure) {
+        for (memory, disk) in memories { try memory.save(as: snapshot.id, disk) }
+    }
+
+    func draft() -> BackupSession.Draft {
         BackupSession.Draft(
             name: name, time: time, host: Self.host, streams: streams, incomplete: unreadable + changed)
     }
@@ -105,9 +139,11 @@ private final class Survey {
         let flag = Atomic<Bool>(false)
     }
 
-    init(_ sources: Sources, oneFileSystem: Bool, _ progress: Progress) {
+    /// - Parameter disks: bytes of them, which are known.
+    init(_ paths: [AbsolutePath], disks: UInt64, _ options: CaptureOptions, _ progress: Progress) {
+        let oneFileSystem = options.oneFileSystem
         thread = EngineThread(name: "survey") { [isStopped] in
-            var bytes: UInt64 = 0
+            var bytes = disks
             var seen: Set<UInt64> = []
             var waiting: [(path: [UInt8], fileSystem: UInt64?)] = []
 
@@ -119,7 +155,7 @@ private final class Survey {
                 }
             }
 
-            for path in sources.disks + sources.paths {
+            for path in paths {
                 let number = unsafe Name.with(path.bytes) {
                     unsafe open($0, Directory.locating | O_NOFOLLOW | O_CLOEXEC)
                 }

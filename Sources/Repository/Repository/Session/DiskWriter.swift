@@ -1,21 +1,26 @@
 package import Platform
-internal import Sealing
+package import Sealing
 
 /// Builds the radix tree of a disk from its blocks, given in ascending order. What is not given is zeros.
 package struct DiskWriter: ~Copyable {
     private let session: BackupSession
     private let size: UInt64
     private let levels: UInt8
+    private let note: ((UInt64, ChunkID) -> Void)?
     /// For each level from the lowest: the number of the node that is open, and its ids.
     private var open: [(number: UInt64, ids: [ChunkID])]
     private var lastBlock: UInt64?
     /// Bytes of blocks that were not zero.
     package private(set) var dataBytes: UInt64 = 0
 
-    package init(_ session: BackupSession, size: UInt64) throws(Failure) {
+    /// - Parameter note: told of every block that is not zeros.
+    package init(
+        _ session: BackupSession, size: UInt64, note: ((UInt64, ChunkID) -> Void)? = nil
+    ) throws(Failure) {
         guard size <= DiskRef.largest else { throw Failure(.refused, "a disk of \(size) bytes is too large") }
         self.session = session
         self.size = size
+        self.note = note
         let blocks = (size + UInt64(DiskRef.blockSize) - 1) / UInt64(DiskRef.blockSize)
         levels = DiskRef.levels(for: blocks)
         open = (0..<levels).map { _ in (0, Self.zeros) }
@@ -31,7 +36,24 @@ package struct DiskWriter: ~Copyable {
         let id = try unsafe session.store(bytes, .data)
         guard id != .hole else { return }
         dataBytes += UInt64(bytes.count)
+        note?(block, id)
         try set(block, id, level: 0)
+    }
+
+    /// Takes a block over from an earlier snapshot: its chunk becomes one of this snapshot, without its bytes.
+    /// - Returns: false, and nothing is done, when the chunk is in no pack that may be leant on; then its bytes are put.
+    package mutating func inherit(_ block: UInt64, _ id: ChunkID) throws -> Bool {
+        precondition(lastBlock.map { $0 < block } ?? true, "blocks come in ascending order")
+        let start = block * UInt64(DiskRef.blockSize)
+        precondition(start < size)
+        let length = min(UInt64(DiskRef.blockSize), size - start)
+        let content = ContentRef(length: length, depth: 0, chunks: [ChunkRef(id: id, length: length)])
+        guard session.lean(on: content) else { return false }
+        lastBlock = block
+        dataBytes += length
+        note?(block, id)
+        try set(block, id, level: 0)
+        return true
     }
 
     package consuming func finish() throws -> DiskRef {

@@ -1,4 +1,4 @@
-/// A JSON value as QMP speaks it. Numbers that fit are integers, because node sizes must not pass through doubles.
+/// A JSON value as QMP and other tools speak it. Numbers that fit are integers, because node sizes must not pass through doubles.
 package enum JSONValue: Sendable, Equatable {
     case null
     case bool(Bool)

@@ -1,6 +1,4 @@
-package import Platform
-
-/// RFC 8259 to the letter, for bytes that a hostile guest agent or a broken monitor may have written: nesting is
+/// RFC 8259 to the letter, for bytes that a hostile guest agent, a broken monitor or anybody may have written: nesting is
 /// bounded, so the stack is; text must be UTF-8; nothing may follow the value.
 package struct JSONParser {
     package static let deepest = 64
@@ -14,6 +12,18 @@ package struct JSONParser {
         parser.skipSpace()
         if parser.peek != nil { throw parser.wrong("something after the value") }
         return value
+    }
+
+    /// Gives the elements of an array one after another, and holds one of them at a time.
+    package static func forEachElement(
+        of bytes: [UInt8], _ body: (JSONValue) throws(Failure) -> Void
+    ) throws(Failure) {
+        var parser = JSONParser(bytes[...])
+        parser.skipSpace()
+        guard parser.peek == UInt8(ascii: "[") else { throw parser.wrong("no array") }
+        try parser.forEachElement(depth: 0, body)
+        parser.skipSpace()
+        if parser.peek != nil { throw parser.wrong("something after the array") }
     }
 
     private init(_ bytes: ArraySlice<UInt8>) {
@@ -59,13 +69,20 @@ package struct JSONParser {
 
     private mutating func array(depth: Int) throws(Failure) -> JSONValue {
         var values: [JSONValue] = []
+        try forEachElement(depth: depth) { values.append($0) }
+        return .array(values)
+    }
+
+    private mutating func forEachElement(
+        depth: Int, _ body: (JSONValue) throws(Failure) -> Void
+    ) throws(Failure) {
         place += 1
         skipSpace()
-        if take(UInt8(ascii: "]")) { return .array(values) }
+        if take(UInt8(ascii: "]")) { return }
         while true {
-            values.append(try value(depth: depth + 1))
+            try body(try value(depth: depth + 1))
             skipSpace()
-            if take(UInt8(ascii: "]")) { return .array(values) }
+            if take(UInt8(ascii: "]")) { return }
             guard take(UInt8(ascii: ",")) else { throw wrong("values without a comma") }
         }
     }
