@@ -69,10 +69,8 @@ struct BackupCommand: EngineCommand {
         }
         if let problem = repository.writeCheckpointAfterWork() { bench.console.warn("\(problem)") }
         // Without it the next backup takes longer, and that is all.
-        do throws(Failure) {
-            try memory?.save()
-            try run.remember(snapshot)
-        } catch { bench.console.warn("\(error)") }
+        do throws(Failure) { try memory?.save() } catch { bench.console.warn("\(error)") }
+        do throws(Failure) { try run.remember(snapshot) } catch { bench.console.warn("\(error)") }
         return try conclude(bench, snapshot, run, since: start)
     }
 
