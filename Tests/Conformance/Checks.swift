@@ -13,6 +13,7 @@ let checks: [(String, Check)] = [
     ("4 a range past the end is damage", pastTheEnd),
     ("4 what is not there is not found", missing),
     ("5 deleting is idempotent", deleting),
+    ("where it can be done, replacing leaves the new bytes", replacing),
     ("6 a list is ordered, paged and bounded by its prefix", listing),
     ("an empty object and a large one", sizes),
     ("keys that look alike stay apart", alike),
@@ -27,6 +28,17 @@ private func secondPut(store: any ObjectStore, other: any ObjectStore) throws {
     try expect(.exists, "an equal second put") { () throws(Failure) in try other.put(name, [1, 2, 3], use: .data) }
     try hold(store.get(name, range: 0..<3) == [1, 2, 3], "the second put changed the object")
     try hold(store.length(of: name) == 3, "the second put changed the length")
+}
+
+private func replacing(store: any ObjectStore, other: any ObjectStore) throws {
+    guard let mending = store as? any MendingStore else { return }
+    let name = try key("sets/3")
+    for bytes: [UInt8] in [[1, 2, 3], [4, 5], []] {
+        try mending.replace(name, bytes, use: .data)
+        try hold(try other.length(of: name) == UInt64(bytes.count), "the replaced object has another length")
+        try hold(try other.get(name, range: 0..<UInt64(bytes.count)) == bytes, "the replaced object has other bytes")
+    }
+    try expect(.exists, "a put after it") { () throws(Failure) in try store.put(name, [9], use: .data) }
 }
 
 private func racingPuts(store: any ObjectStore, other: any ObjectStore) throws {

@@ -5,12 +5,13 @@ import Sealing
 import Support
 
 /// A repository with two snapshots of a tree, a document and a disk in several packs, and what they must read back as.
-final class DamageEstate {
+final class DamageEstate: Sendable {
     let store: StrictStore
     let estate: Estate
     /// By snapshot id: the bytes of everything in it, in a fixed order.
-    private(set) var truth: [Digest: [UInt8]] = [:]
-    private(set) var snapshots: [Digest] = []
+    var truth: [Digest: [UInt8]] { made.access { $0.truth } }
+    var snapshots: [Digest] { made.access { $0.snapshots } }
+    private let made = Monitor((truth: [Digest: [UInt8]](), snapshots: [Digest]()))
 
     init(seed: UInt64) throws {
         store = StrictStore("first")
@@ -20,11 +21,14 @@ final class DamageEstate {
         try backUp(shared + estate.bytes(100_000))
     }
 
-    private func backUp(_ content: [UInt8]) throws {
+    func backUp(_ content: [UInt8]) throws {
         let repository = try estate.open()
         let snapshot = try Self.backUp(content, into: repository)
-        snapshots.append(snapshot.id)
-        truth[snapshot.id] = try Self.everything(of: snapshot, in: repository)
+        let bytes = try Self.everything(of: snapshot, in: repository)
+        made.access { made in
+            made.snapshots.append(snapshot.id)
+            made.truth[snapshot.id] = bytes
+        }
     }
 
     /// Backs up a tree and a disk made of `content`.

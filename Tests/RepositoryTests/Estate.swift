@@ -5,7 +5,7 @@ import Sealing
 import Support
 
 /// A repository in a strict store in memory, from one seed.
-final class Estate {
+final class Estate: Sendable {
     let store: any ObjectStore
     let surroundings: Surroundings
     let bundle: KeyBundle

@@ -3,7 +3,7 @@ package import Platform
 import Synchronization
 
 /// Wraps a store in the misfortunes that networks and disks bring, out of a seed.
-package final class FaultyStore: ObjectStore {
+package final class FaultyStore: MendingStore {
     /// Each rate is a chance in a thousand.
     package struct Faults: Sendable {
         /// Puts and deletes that end in `.unknownOutcome`, done or not done.
@@ -26,6 +26,7 @@ package final class FaultyStore: ObjectStore {
         var seed: Seed
         var faults: Faults
         var calls = 0
+        var changes: [Int] = []
         var late: [(due: Int, key: StoreKey, bytes: [UInt8], use: StoreUse)] = []
     }
 
@@ -42,6 +43,8 @@ package final class FaultyStore: ObjectStore {
 
     /// Calls made so far: run once without a crash to learn at which counts one can crash.
     package var calls: Int { state.withLock { $0.calls } }
+    /// Which of the calls, counted from 0, were to change something.
+    package var changes: [Int] { state.withLock { $0.changes } }
     package var isDead: Bool { state.withLock { state in state.faults.crashAfter.map { state.calls > $0 } ?? false } }
 
     /// What becomes of one call.
@@ -50,6 +53,7 @@ package final class FaultyStore: ObjectStore {
     private func fate(changing: Bool) -> Fate {
         deliverLate()
         return state.withLock { state in
+            if changing { state.changes.append(state.calls) }
             state.calls += 1
             if let crash = state.faults.crashAfter, state.calls > crash {
                 return state.calls == crash + 1 && state.faults.crashingCallIsDone && changing ? .dyingButDone : .dead
@@ -106,6 +110,14 @@ package final class FaultyStore: ObjectStore {
             let due = state.calls + 1 + state.seed.below(50)
             state.late.append((due, key, copy, use))
         }
+    }
+
+    package func replace(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        let copy = bytes.withUnsafeBytes { Array($0) }
+        guard let inner = inner as? any MendingStore else {
+            throw Failure(.refused, "\(location) replaces nothing")
+        }
+        try change("replacing \(key)") { () throws(Failure) in try inner.replace(key, copy, use: use) }
     }
 
     package func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8] {

@@ -5,7 +5,7 @@ import Synchronization
 /// A store in memory that is stricter than any real one: it refuses a name that was ever used, deleted or not, and
 /// names of a shape that the repository does not use; it counts what it is asked. What passes here does not
 /// depend on the kindness of a store.
-package final class StrictStore: ObjectStore {
+package final class StrictStore: MendingStore {
     package struct Counts: Sendable, Equatable {
         package var puts = 0
         package var gets = 0
@@ -98,6 +98,18 @@ package final class StrictStore: ObjectStore {
             return nil
         }
         if let failure { throw failure }
+    }
+
+    package func replace(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        let copy = bytes.withUnsafeBytes { Array($0) }
+        state.withLock { state in
+            state.counts.puts += 1
+            state.used.insert(key.text)
+            state.stored -= UInt64(state.objects[key.text]?.count ?? 0)
+            state.objects[key.text] = copy
+            state.stored += UInt64(copy.count)
+            state.counts.bytesPut += UInt64(copy.count)
+        }
     }
 
     package func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8] {

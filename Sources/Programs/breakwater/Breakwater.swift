@@ -20,7 +20,8 @@ struct RepositoryCommand: ParsableCommand {
         abstract: "Work on a vault directly, with no coordinator.",
         subcommands: [
             InitCommand.self, BackupCommand.self, SnapshotsCommand.self, ListCommand.self, RestoreCommand.self,
-            CheckCommand.self, CopyCommand.self, FindCommand.self, DiffCommand.self, ExportCommand.self,
+            CheckCommand.self, RepairCommand.self, CopyCommand.self, FindCommand.self, DiffCommand.self,
+            ExportCommand.self,
             MountCommand.self, VoidCommand.self, AcceptHeadCommand.self, ForgetCommand.self, CollectCommand.self,
             UsageCommand.self, KeysCommand.self,
         ])

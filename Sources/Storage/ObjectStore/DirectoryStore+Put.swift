@@ -33,6 +33,30 @@ extension DirectoryStore {
         }
     }
 
+    /// The same steps, with a call in the third that puts the file in place of the one that has the name.
+    package func replace(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        try requireWriting(key)
+        try keepReserve(key, adding: UInt64(bytes.byteCount), use: use)
+        let (path, name) = Self.split(key)
+        let parent = try makeParent(path)
+        let temporaries = try root.directory(Array(Self.temporaries.utf8))
+        let temporary = Array(temporaryName().utf8)
+        do throws(Failure) {
+            try write(bytes, to: temporary, in: temporaries, key)
+            try faults?.reach(.publish)
+            try parent.replace(name, with: temporary, of: temporaries)
+        } catch {
+            discard(temporary, in: temporaries)
+            throw error
+        }
+        do throws(Failure) {
+            try faults?.reach(.synchronizeDirectory)
+            try parent.synchronize()
+        } catch {
+            throw unknown("replacing \(key)", error)
+        }
+    }
+
     /// `.data` stops at the reserve, so that the log can still be appended and the vault emptied.
     private func keepReserve(_ key: StoreKey, adding count: UInt64, use: StoreUse) throws(Failure) {
         guard use == .data, let space = try space() else { return }

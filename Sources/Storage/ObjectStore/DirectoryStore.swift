@@ -17,7 +17,7 @@ import Synchronization
 /// Only regular files are objects, and no symbolic link below the root is ever followed. Directories are made with
 /// mode 0700 and never removed, files with mode 0400: they are written once. A key that is the directory of another
 /// key cannot be put; the repository names no such two.
-package final class DirectoryStore: ObjectStore {
+package final class DirectoryStore: MendingStore {
     package typealias Access = StoreAccess
 
     /// The directory of temporaries; no key starts with it.

@@ -79,8 +79,14 @@ extension Directory {
 
     /// Gives an entry of this directory another name in it, in place of what had that name.
     package func replace(_ new: [UInt8], with name: [UInt8]) throws(Failure) {
+        try replace(new, with: name, of: self)
+    }
+
+    /// Gives an entry of another directory of the same file system a name in this one, in place of what had that name.
+    package func replace(_ new: [UInt8], with name: [UInt8], of other: borrowing Directory) throws(Failure) {
+        let (from, to) = (other.number, number)
         let result = unsafe Name.with(name) { old in
-            unsafe Name.with(new) { new in unsafe renameat(number, old, number, new) }
+            unsafe Name.with(new) { new in unsafe renameat(from, old, to, new) }
         }
         if result != 0 { throw Failure.system(errno, "cannot replace \(describe(new))") }
     }

@@ -142,6 +142,11 @@ struct Workbench: Sendable {
         }
     }
 
+    /// Where checks by byte budget go on.
+    func checkMemory() throws(Failure) -> any CheckMemory {
+        try DirectoryCheckMemory(at: try ClientState.directory() + "/checks")
+    }
+
     /// Opens what can be had of a repository without a key.
     func openKeyless(
         _ vault: String, _ access: StoreAccess, also others: [String] = []

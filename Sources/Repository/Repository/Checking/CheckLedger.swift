@@ -53,6 +53,7 @@ final class CheckLedger: Sendable {
             var report = contents.report
             report.findings = contents.findings.values.sorted { $0.object < $1.object }
             report.strangers.sort()
+            report.uncommitted.sort()
             return report
         }
     }
@@ -61,9 +62,11 @@ final class CheckLedger: Sendable {
 
     // MARK: - Progress
 
-    func begin(_ phase: Checker.Progress.Phase, of count: UInt64) {
+    /// - Parameter bytes: that all of it has, where it is known.
+    func begin(_ phase: Checker.Progress.Phase, of count: UInt64, bytes: UInt64 = 0) {
         let progress = monitor.access { contents in
             contents.progress = .init(phase: phase, done: 0, of: count, bytes: contents.report.bytes)
+            if bytes > 0 { contents.progress.bytesInAll = contents.report.bytes + bytes }
             return contents.progress
         }
         heard(progress)

@@ -82,6 +82,16 @@ package struct CheckReport: Sendable, Equatable {
     package internal(set) var strangers: [String] = []
     /// Snapshots whose every reference was followed; without keys, snapshots whose objects were looked at.
     package internal(set) var snapshots: UInt64 = 0
+    /// What a restore from the vaults at hand would not give, of snapshots that open, in the order of the log. Only with
+    /// keys.
+    package internal(set) var losses: [CheckLoss] = []
+    /// How many losses more there are of a snapshot than `losses` holds.
+    package internal(set) var lossesLeftOut: [Digest: UInt64] = [:]
+    /// Manifests that a writer of the repository signed, of recovery points that no record commits, ascending: a backup
+    /// that died just before its commit, or a log that lost its end.
+    package internal(set) var uncommitted: [Digest] = []
+    /// How far a check by byte budget has come; nil for one of everything.
+    package internal(set) var part: CheckPart?
     /// What is worth knowing and no damage, in sentences.
     package internal(set) var notes: [String] = []
 
@@ -91,4 +101,10 @@ package struct CheckReport: Sendable, Equatable {
 
     /// Every snapshot that some finding touches, ascending.
     package var snapshotsTouched: [Digest] { Set(findings.flatMap(\.snapshots)).sorted() }
+}
+
+extension CheckReport.Finding {
+    /// Its bytes are not those that its name promises: then those that are can be put back. What is whole and wrong is as
+    /// wrong everywhere.
+    var isOfBytes: Bool { [.missing, .length, .altered, .unreadable].contains(damage) }
 }

@@ -23,20 +23,46 @@ struct CheckTables: Sendable {
 }
 
 extension Checker {
-    private enum Item: Sendable {
+    enum Item: Sendable {
         case held(ObjectName, UInt64)
         case loose(ObjectName, UInt64)
-        case mirrored(StoreKey)
+        case mirrored(StoreKey, UInt64)
+        case record(UInt64, StoreKey, UInt64)
+
+        var key: String {
+            switch self {
+            case .held(let name, _), .loose(let name, _): name.path
+            case .mirrored(let key, _), .record(_, let key, _): key.text
+            }
+        }
+
+        /// Bytes it has, by the log or the listing.
+        var length: UInt64 {
+            switch self {
+            case .held(_, let length), .loose(_, let length), .mirrored(_, let length), .record(_, _, let length):
+                length
+            }
+        }
     }
 
-    /// Every object that the log holds and is not condemned, and the loose ones, against their names.
-    func checkObjects(_ listed: Listed) throws {
+    /// Every object that the log holds and is not condemned, and the loose ones.
+    func items(_ listed: Listed) -> [Item] {
         var items: [Item] = state.objects.filter { $0.value.status != .condemned }.sorted { $0.key < $1.key }
             .map { .held($0.key, $0.value.length) }
         items += listed.loose.map { .loose($0.name, $0.length) }
-        items += listed.mirrored.map { .mirrored($0) }
-        let all = items
-        ledger.begin(.objects, of: UInt64(all.count))
+        items += listed.mirrored.map { .mirrored($0.key, $0.length) }
+        return items
+    }
+
+    /// Against their names.
+    func checkObjects(_ listed: Listed) throws {
+        let items = items(listed)
+        let bytes = options.readData ? items.reduce(0) { $0 &+ $1.length } : 0
+        ledger.begin(.objects, of: UInt64(items.count), bytes: bytes)
+        try check(items)
+    }
+
+    func check(_ all: [Item]) throws {
         let next = Monitor(0)
         try Workers.concurrently(min(max(options.workers, 1), max(all.count, 1))) { _ in
             while true {
@@ -49,7 +75,8 @@ extension Checker {
                 case .held(let name, let length) where name.kind == .pack: try checkPack(name, length: length)
                 case .held(let name, let length): try checkSmall(name, length: length)
                 case .loose(let name, _): try checkSmall(name, length: nil)
-                case .mirrored(let key): try checkMirrored(key)
+                case .mirrored(let key, _): try checkMirrored(key)
+                case .record(let number, _, _): try checkRecord(number)
                 }
                 ledger.passed()
             }

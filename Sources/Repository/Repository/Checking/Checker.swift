@@ -9,13 +9,22 @@ internal import Sealing
 /// 2. Listing: what the log does not know: orphans, strangers, slots, site keys, mirrors of other vaults' logs.
 /// 3. Objects: every object the log holds against its name; with keys, whether it opens. Packs are read once each.
 /// 4. Segments against the packs' tables.
-/// 5. Snapshots (with keys): every reference of every tree and disk resolves within the snapshot's sets.
+/// 5. Snapshots (with keys): every reference of every tree and disk resolves within the snapshot's sets, and what of
+///    them lies in damaged packs is lost or not, byte by byte.
 /// 6. For each damaged object, the snapshots it touches and where it can be had.
+///
+/// By byte budget (`Checker+Part`), without keys: 2, then some of the records and objects, then 6.
 package final class Checker: Sendable {
     package struct Options: Sendable {
         /// Read every byte of every pack; without it, each pack's length, first and last block, and hash tree.
         package var readData = false
         package var workers = 2
+        /// Losses named of each snapshot; the others are counted. Nil for all.
+        package var lossesPerSnapshot: Int? = 1000
+        /// Follow the references of every snapshot, where there are keys.
+        package var followsReferences = true
+        /// See of each damaged object whether it can be had elsewhere.
+        package var seeksRecovery = true
         package init() {}
     }
 
@@ -27,6 +36,8 @@ package final class Checker: Sendable {
         package var of: UInt64
         /// Bytes read so far, over all phases.
         package var bytes: UInt64
+        /// Bytes that there will be; 0 where it is not known.
+        package var bytesInAll: UInt64 = 0
     }
 
     let repository: Repository
@@ -39,7 +50,7 @@ package final class Checker: Sendable {
     /// Snapshots that an interruption of the log hides, as far as they can be told.
     let hidden: [Digest]
 
-    private init(
+    init(
         _ repository: Repository, _ options: Options, _ state: LogState, _ heard: @escaping @Sendable (Progress) -> Void
     ) throws(Failure) {
         self.repository = repository
@@ -61,13 +72,22 @@ package final class Checker: Sendable {
         try checker.checkLog()
         let listed = try checker.checkListing()
         try checker.checkObjects(listed)
+        try checker.checkCopies(of: listed)
         checker.compareSegments()
-        if checker.isKeyed {
+        if checker.isKeyed, options.followsReferences {
             try checker.checkSnapshots()
         } else {
             checker.ledger.change { report in report.snapshots = UInt64(checker.liveSnapshots.count) }
         }
         try checker.complete()
+        return checker.ledger.report
+    }
+
+    /// Looks at the log alone.
+    static func checkLog(_ repository: Repository) throws -> CheckReport {
+        try repository.log.readWhole()
+        let checker = try Checker(repository, .init(), try repository.log.refresh()) { _ in }
+        try checker.checkLog()
         return checker.ledger.report
     }
 
@@ -80,7 +100,7 @@ package final class Checker: Sendable {
 
     // MARK: - 6. Touched snapshots, and where to have it from
 
-    private func complete() throws(Failure) {
+    func complete() throws(Failure) {
         let findings = ledger.damaged.filter { $0.name != nil }
         let touched = Needs.snapshots(needing: Set(findings.compactMap(\.name?.digest)), in: state) { set in
             guard let bytes = try? repository.object(.set, set) else { return nil }
@@ -89,7 +109,7 @@ package final class Checker: Sendable {
         for var finding in findings {
             guard let name = finding.name else { continue }
             finding.snapshots = Set(finding.snapshots + (touched[name.digest] ?? [])).sorted()
-            finding.recovery = try recovery(name, finding)
+            if options.seeksRecovery { finding.recovery = try recovery(name, finding) }
             ledger.complete(finding)
         }
     }
@@ -102,20 +122,24 @@ package final class Checker: Sendable {
         case .checkpoint: return .notNeeded
         default: break
         }
-        // What is whole and wrong is as wrong everywhere.
-        guard [.missing, .length, .altered, .unreadable].contains(finding.damage) else { return .none }
-        for other in try copies(of: name) where other != name && isWhole(other, repository.store) {
-            return .otherCopy(other.path)
-        }
+        guard finding.isOfBytes else { return .none }
+        // Any other slot opens the repository.
+        let here =
+            name.kind == .slot
+            ? try Repository.slotNames(repository.store) : state.names(of: name.kind, name.digest)
+        for other in here where other != name && isWhole(other, repository.store) { return .otherCopy(other.path) }
         for vault in repository.alternates {
-            let names = name.kind == .slot ? [name] : vault.log.state.names(of: name.kind, name.digest)
+            let names = try Self.copies(of: name, in: vault)
             if names.contains(where: { isWhole($0, vault.store) }) { return .otherVault(vault.store.location) }
         }
         return repository.alternates.isEmpty ? .perhapsAnotherVault : .none
     }
 
-    private func copies(of name: ObjectName) throws(Failure) -> [ObjectName] {
-        name.kind == .slot ? try Repository.slotNames(repository.store) : state.names(of: name.kind, name.digest)
+    /// Names under which a vault may hold the same bytes.
+    static func copies(of name: ObjectName, in vault: Repository) throws(Failure) -> [ObjectName] {
+        name.kind == .slot
+            ? try Repository.slotNames(vault.store).filter { $0.digest == name.digest }
+            : vault.log.state.names(of: name.kind, name.digest)
     }
 
     private func isWhole(_ name: ObjectName, _ store: any ObjectStore) -> Bool {

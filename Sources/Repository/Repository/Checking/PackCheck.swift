@@ -45,12 +45,8 @@ struct PackCheck {
         let footerStart = body - UInt64(PackLayout.footerByteCount)
         let tail = try store.get(key, range: footerStart..<actual)
         read(tail.count)
-        let leaves = stride(from: PackLayout.footerByteCount, to: tail.count, by: Digest.byteCount).compactMap {
-            Digest(tail[$0..<$0 + Digest.byteCount])
-        }
-        guard PackLayout.root(length: actual, leaves: leaves) == name.digest else {
-            throw CheckTrouble(.altered, "its hash tree is not the one its name promises")
-        }
+        guard let leaves = Self.leaves(Array(tail[PackLayout.footerByteCount...]), of: name.digest, length: actual)
+        else { throw CheckTrouble(.altered, "its hash tree is not the one its name promises") }
         let opened = try open(key, Array(tail.prefix(PackLayout.footerByteCount)), footerStart, read)
         var frames = try opened.sealed.map { try FrameScan(name, $0.table, $0.keys, secret) }
         var wrong: [Int] = []
@@ -70,15 +66,26 @@ struct PackCheck {
             }
         }
         if let first = wrong.first {
-            let which = wrong.count == 1 ? "block \(first)" : "\(wrong.count) blocks, the first \(first),"
-            throw CheckTrouble(.altered, "\(which) of \(leaves.count) is not as it was written")
+            let which =
+                wrong.count == 1
+                ? "block \(first) of \(leaves.count) is not as it was"
+                : "\(wrong.count) blocks of \(leaves.count), the first \(first), are not as they were"
+            throw CheckTrouble(.altered, "\(which) written")
         }
         if let trouble = opened.trouble ?? frames?.trouble { throw trouble }
         return opened.sealed?.table
     }
 
+    /// The leaves that end a pack; nil unless they are those of that root and length.
+    static func leaves(_ bytes: [UInt8], of root: Digest, length: UInt64) -> [Digest]? {
+        let leaves = stride(from: 0, to: bytes.count, by: Digest.byteCount).compactMap {
+            Digest(bytes[$0..<min($0 + Digest.byteCount, bytes.count)])
+        }
+        return PackLayout.root(length: length, leaves: leaves) == root ? leaves : nil
+    }
+
     /// Numbers of the blocks in `piece` that are not what their leaves say.
-    private static func compare(_ piece: [UInt8], from first: Int, _ leaves: [Digest]) -> [Int] {
+    static func compare(_ piece: [UInt8], from first: Int, _ leaves: [Digest]) -> [Int] {
         let actual = unsafe piece.withUnsafeBytes { unsafe HashTree.leaves(of: $0) }
         return actual.enumerated().filter { leaves[first + $0.offset] != $0.element }.map { first + $0.offset }
     }

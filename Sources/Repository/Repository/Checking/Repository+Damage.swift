@@ -9,7 +9,11 @@ extension Repository {
     /// - Returns: the packs now recorded; none when there was nothing to record, and then nothing is appended.
     @discardableResult
     package func recordDamage(_ report: CheckReport) throws -> [ObjectName] {
-        let packs = report.findings.compactMap(\.name).filter { $0.kind == .pack }
+        try recordDamage(of: report.findings.compactMap(\.name).filter { $0.kind == .pack })
+    }
+
+    /// The same of some packs.
+    func recordDamage(of packs: [ObjectName]) throws -> [ObjectName] {
         let state = try log.refresh()
         let references = packs.compactMap { name in
             state.objects[name].flatMap { $0.status == .live ? ObjectRef(name: name, length: $0.length) : nil }

@@ -50,12 +50,12 @@ package enum Listing: Hashable, Sendable {
         if case .paged(let pages) = self { pages } else { [] }
     }
 
-    /// Everything listed, pages read from `source`.
+    /// Everything listed, pages read from `source`; nothing of them without one.
     package func objects(_ source: (any PageSource)?) throws(Failure) -> [ObjectRef] {
         switch self {
         case .inline(let objects): return objects
         case .paged(let pages):
-            guard let source else { throw Failure(.damaged, "a record's pages cannot be read") }
+            guard let source else { return [] }
             var objects: [ObjectRef] = []
             for page in pages {
                 var decoder = CanonicalDecoder(try source.page([page.name]), "\(page.name)")

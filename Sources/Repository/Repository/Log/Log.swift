@@ -116,9 +116,9 @@ package final class Log: Sendable {
         }
     }
 
-    /// The same for contents that nobody sees yet.
-    func readForward(_ contents: inout Contents) throws(Failure) {
-        while true {
+    /// The same for contents that nobody sees yet, up to a record.
+    func readForward(_ contents: inout Contents, to last: UInt64 = .max) throws(Failure) {
+        while contents.state.head < last {
             let next = contents.state.head + 1
             do throws(Failure) {
                 try take(try store.recordObject(next), number: next, into: &contents)

@@ -181,7 +181,10 @@ extension LogState {
         }
         let listed = try commit.objects.objects(pages)
         let new = try newObjects(commit, listed)
-        try cover(clear, new: new.map(\.name), listed: listed, pages)
+        // Of a page that cannot be read nobody knows what it lists.
+        if pages != nil || commit.objects.pages.isEmpty {
+            try cover(clear, new: new.map(\.name), listed: listed, pages)
+        }
         for object in new { hold(object, since: record.number) }
         snapshots[digest] = Committed(
             record: record.number, manifest: commit.manifest, clear: clear, origin: commit.origin,

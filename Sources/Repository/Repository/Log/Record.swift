@@ -120,6 +120,21 @@ package struct Record: Sendable, Equatable {
         return (RepositoryID(digest: try decoder.digest()), try decoder.identifier())
     }
 
+    /// The number that a record says it has; nil for what is none.
+    static func number(in bytes: [UInt8]) -> UInt64? { place(of: bytes)?.number }
+
+    /// The hash by which a record names the one before it; nil for what is none.
+    static func previous(in bytes: [UInt8]) -> Digest? { place(of: bytes)?.previous }
+
+    private static func place(of bytes: [UInt8]) -> (number: UInt64, previous: Digest)? {
+        var decoder = CanonicalDecoder(bytes, "a log record")
+        guard (try? decoder.raw(magic.count + 1)) == opening, (try? decoder.digest()) != nil,
+            let _: VaultID = try? decoder.identifier(), let number = try? decoder.number(),
+            let previous = try? decoder.digest()
+        else { return nil }
+        return (number, previous)
+    }
+
     /// The certified author that a record names, whose signature is not looked at; nil for a site's.
     static func certifiedAuthor(_ bytes: [UInt8]) -> AuthorID? {
         var decoder = CanonicalDecoder(bytes, "a log record")

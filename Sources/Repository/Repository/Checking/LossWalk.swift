@@ -1,0 +1,190 @@
+internal import Platform
+internal import Sealing
+
+/// Follows every reference of one snapshot and notes the bytes that no vault at hand gives.
+///
+/// A chunk that resolves into a pack known to be damaged is read, as a restore would read it: so of a damaged pack only
+/// those chunks are lost that lie in what is damaged, and that are nowhere else. Chunks of other packs are not read.
+final class LossWalk {
+    private(set) var losses: [CheckLoss] = []
+    /// Losses in all, also those that `losses` has no room for.
+    private(set) var found: UInt64 = 0
+    /// References that lead nowhere, and one to show.
+    private(set) var references = 0
+    private(set) var example: String?
+
+    private let snapshot: Snapshot
+    private let reader: SnapshotReader
+    private let most: Int
+    private var damaged: Set<Digest>
+    /// Chunks that could not be had.
+    private var lost: Set<ChunkID> = []
+    private var stream = ""
+    private var pending: CheckLoss?
+
+    private struct Loss {
+        var pack: Digest?
+        var why: String
+    }
+
+    /// - Parameters:
+    ///   - damaged: roots of packs of which something is damaged.
+    ///   - most: losses to keep; nil for all.
+    init(_ snapshot: Snapshot, _ reader: SnapshotReader, damaged: Set<Digest>, most: Int?) {
+        self.snapshot = snapshot
+        self.reader = reader
+        self.damaged = damaged
+        self.most = most ?? .max
+    }
+
+    func run() {
+        for stream in snapshot.part.streams {
+            self.stream = stream.label
+            switch stream.content {
+            case .tree(let root): walk(tree: root)
+            case .machine(let document): follow(document, .document, "")
+            case .disk(let disk): walk(DiskReader(reader, disk))
+            }
+        }
+        flush()
+    }
+
+    // MARK: - Noting
+
+    private func lose(_ kind: CheckLoss.Kind, _ path: String, _ range: Range<UInt64>, _ loss: Loss) {
+        references += 1
+        if example == nil {
+            let place = kind == .disk ? "the disk" : path.isEmpty ? "the root" : path
+            example = "\(place): the \(range.count) bytes from \(range.lowerBound) on: \(loss.why)"
+        }
+        let next = CheckLoss(
+            snapshot: snapshot.id, stream: stream, kind: kind, path: path, range: range, pack: loss.pack)
+        if let known = pending, known.continues(in: next) {
+            pending?.range = known.range.lowerBound..<range.upperBound
+        } else {
+            flush()
+            pending = next
+        }
+    }
+
+    private func flush() {
+        guard let loss = pending else { return }
+        pending = nil
+        found += 1
+        if losses.count < most { losses.append(loss) }
+    }
+
+    // MARK: - One chunk
+
+    /// Why a chunk of that length cannot be had; nil when it can.
+    private func loss(of id: ChunkID, length: UInt64) -> Loss? {
+        let place: SnapshotReader.Place
+        do throws(Failure) { place = try reader.find(id) } catch { return Loss(pack: nil, why: error.what) }
+        guard UInt64(place.entry.length) == length else {
+            return Loss(
+                pack: nil, why: "chunk \(id) has \(place.entry.length) bytes where \(length) are referred to")
+        }
+        guard damaged.contains(place.root) else { return nil }
+        if lost.contains(id) { return Loss(pack: place.root, why: "it lies in a damaged pack") }
+        do throws(Failure) {
+            _ = try reader.read(id)
+            return nil
+        } catch {
+            lost.insert(id)
+            return Loss(pack: place.root, why: error.what)
+        }
+    }
+
+    /// A check that does not read every byte learns of damage when it reads directories, lists and nodes.
+    private func learn() { for trouble in reader.troubles where trouble.isHere { damaged.insert(trouble.pack.digest) } }
+
+    private func pack(of id: ChunkID) -> Digest? { (try? reader.find(id))?.root }
+
+    // MARK: - Trees and documents
+
+    private func walk(tree root: ContentRef) {
+        var waiting: [(path: String, content: ContentRef)] = [("", root)]
+        while let directory = waiting.popLast() {
+            do {
+                try reader.forEachEntry(of: directory.content) { entry in
+                    let path = directory.path + "/" + String(decoding: entry.name, as: UTF8.self)
+                    guard let content = entry.content else { return }
+                    if entry.kind == .directory {
+                        waiting.append((path, content))
+                    } else {
+                        follow(content, .file, path)
+                    }
+                }
+            } catch {
+                learn()
+                let before = references
+                follow(directory.content, .directory, directory.path)
+                if references == before {
+                    // Its bytes are there, and are no entries.
+                    lose(
+                        .directory, directory.path, 0..<max(1, directory.content.length),
+                        Loss(pack: nil, why: Self.words(error)))
+                }
+            }
+        }
+    }
+
+    private func follow(_ content: ContentRef, _ kind: CheckLoss.Kind, _ path: String) {
+        follow(content.chunks, depth: content.depth, from: 0, kind, path)
+    }
+
+    private func follow(
+        _ chunks: [ChunkRef], depth: UInt8, from start: UInt64, _ kind: CheckLoss.Kind, _ path: String
+    ) {
+        var offset = start
+        for chunk in chunks {
+            let range = offset..<offset + chunk.length
+            offset = range.upperBound
+            guard chunk.id != .hole else { continue }
+            if depth == 0 {
+                if let loss = loss(of: chunk.id, length: chunk.length) { lose(kind, path, range, loss) }
+            } else {
+                do throws(Failure) {
+                    let list = try ContentRef.decodeList(try reader.read(chunk.id), depth: depth, length: chunk.length)
+                    follow(list, depth: depth - 1, from: range.lowerBound, kind, path)
+                } catch {
+                    learn()
+                    lose(kind, path, range, Loss(pack: pack(of: chunk.id), why: error.what))
+                }
+            }
+        }
+    }
+
+    // MARK: - Disks
+
+    private func walk(_ disk: DiskReader) {
+        let blockSize = UInt64(DiskRef.blockSize)
+        func below(_ id: ChunkID, level: Int, first: UInt64) {
+            guard id != .hole else { return }
+            let start = first &* blockSize
+            guard first < disk.disk.blocks else {
+                return lose(.disk, "", disk.size..<disk.size + 1, Loss(pack: nil, why: "it lies past the disk's end"))
+            }
+            if level < 0 {
+                let length = UInt64(disk.length(of: first))
+                if let loss = loss(of: id, length: length) { lose(.disk, "", start..<start + length, loss) }
+                return
+            }
+            var reach: UInt64 = 1
+            for _ in 0..<level { reach *= UInt64(DiskRef.fanOut) }
+            do throws(Failure) {
+                for (position, child) in try disk.node(id).enumerated() where child != .hole {
+                    below(child, level: level - 1, first: first + UInt64(position) * reach)
+                }
+            } catch {
+                learn()
+                // Which blocks below it were holes is not known.
+                let end = min(disk.size, start + reach * UInt64(DiskRef.fanOut) * blockSize)
+                lose(.disk, "", start..<end, Loss(pack: pack(of: id), why: error.what))
+            }
+        }
+        below(disk.disk.root, level: Int(disk.disk.levels) - 1, first: 0)
+    }
+
+    private static func words(_ error: any Error) -> String { (error as? Failure)?.what ?? "\(error)" }
+}

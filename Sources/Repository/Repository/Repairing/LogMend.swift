@@ -1,0 +1,111 @@
+internal import ObjectStore
+internal import Platform
+internal import Sealing
+
+/// Puts records of the log back, each by the one content that its number can have: what the record after it names, or
+/// what follows the head.
+///
+/// 1. A record with a damaged half is replaced by its other half, twice. 2. One that is damaged in both, or gone, comes
+/// from the mirror in another vault, or from a copy of this vault, and its hash must be the one the log knows. 3. Where
+/// the log has lost its end, what a mirror has beyond the head is put if nothing is there, record by record, each
+/// authentic and following the one before. Whoever appends meanwhile and is quicker wins, as between any two appenders.
+///
+/// Nothing here decides anything: a record that was authentic and next when it was mirrored is a record of this log. So it
+/// needs no key, and no memory of heads: a log that went back is lent its end before it is compared with what was seen.
+struct LogMend {
+    let repository: Repository
+    let isDryRun: Bool
+
+    func run(_ report: inout RepairReport) throws {
+        for finding in try Checker.checkLog(repository).findings {
+            guard let key = StoreKey(finding.object), let number = Record.number(of: key) else { continue }
+            do throws(Failure) {
+                report.add(finding, try mend(number, key, finding, &report))
+            } catch {
+                guard error.isOfOneObject else { throw error }
+                report.add(finding, .left(error.what))
+            }
+        }
+        try extend(&report)
+    }
+
+    // MARK: - Records that the log knows
+
+    private func mend(
+        _ number: UInt64, _ key: StoreKey, _ finding: CheckReport.Finding, _ report: inout RepairReport
+    ) throws(Failure) -> RepairReport.Item.Outcome {
+        guard let expected = repository.log.hash(of: number),
+            repository.log.interruption.map({ number < $0.number }) ?? true
+        else { return .left(repository.log.interruption.map(repository.log.whatToDo) ?? "what it was is not known") }
+        let own = finding.damage == .missing ? nil : try? repository.store.recordObject(number)
+        let source =
+            find(expected, own.map { ($0, "its other half") }) ?? borrow(number, expected, &report)
+        guard let source else { return .left("no vault at hand has it") }
+        if !isDryRun {
+            let object = Record.object(source.record)
+            try repository.store.mend(key, object, use: .log, isMissing: finding.damage == .missing)
+        }
+        return .healed("from \(source.from)")
+    }
+
+    private func find(_ expected: Digest, _ object: (bytes: [UInt8], from: String)?) -> (record: [UInt8], from: String)?
+    {
+        guard let object else { return nil }
+        return Record.Halves(object.bytes).different.first { Record.hash(ofRecord: $0) == expected }
+            .map { ($0, object.from) }
+    }
+
+    private func borrow(
+        _ number: UInt64, _ expected: Digest, _ report: inout RepairReport
+    ) -> (record: [UInt8], from: String)? {
+        for (object, location) in candidates(number) {
+            guard let found = find(expected, (object, location)) else { continue }
+            report.bytesFetched += UInt64(object.count)
+            return found
+        }
+        return nil
+    }
+
+    /// What other vaults hold at a number of this log.
+    private func candidates(_ number: UInt64) -> [(object: [UInt8], from: String)] {
+        repository.alternates.map(\.store).flatMap { store in
+            ["origins/\(repository.vault)/log", "log"].compactMap { folder in
+                (try? store.recordObject(number, folder: folder)).map { ($0, store.location) }
+            }
+        }
+    }
+
+    // MARK: - Records beyond the head
+
+    private func extend(_ report: inout RepairReport) throws(Failure) {
+        guard !repository.log.isInterrupted else { return }
+        let state = try repository.log.refresh()
+        var (number, hash) = (state.head + 1, state.headHash)
+        while let (record, location) = next(number, after: hash, state) {
+            let key = try Record.key(number)
+            let finding = CheckReport.Finding(
+                object: key.text, name: nil, damage: .missing, meaning: "it followed the head", snapshots: [],
+                recovery: .otherVault(location))
+            let object = Record.object(record.bytes)
+            if !isDryRun {
+                do throws(Failure) {
+                    try repository.store.mend(key, object, use: .log, isMissing: true)
+                } catch {
+                    guard error.isOfOneObject else { throw error }
+                    return report.add(finding, .left("another record was appended in its place: \(error.what)"))
+                }
+            }
+            report.bytesFetched += UInt64(object.count)
+            report.add(finding, .healed("from \(location): the log had lost its end"))
+            (number, hash) = (number + 1, record.hash)
+        }
+    }
+
+    private func next(_ number: UInt64, after hash: Digest, _ state: LogState) -> (Record, from: String)? {
+        for (object, location) in candidates(number) {
+            let records = Record.Halves(object).different.compactMap { Log.record($0, number, state) }
+            if let record = records.first(where: { $0.previous == hash }) { return (record, location) }
+        }
+        return nil
+    }
+}

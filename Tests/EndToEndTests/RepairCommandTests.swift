@@ -1,0 +1,114 @@
+import Foundation
+import Platform
+import Support
+import Testing
+
+/// `check --keyless --limit`, what `check` says is lost, and `repair`.
+@Suite struct RepairCommandTests {
+    /// A tree of some packs, and a copy of it in a vault of its own.
+    private func made() throws -> Toolbox {
+        let toolbox = try Toolbox()
+        var seed = Seed(12)
+        for number in 0..<4 { try toolbox.write(seed.text(400_000), "source/\(number)") }
+        try toolbox.repository("init")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let copy = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox("copy")])
+        #expect(copy.exit == .code(0), "\(copy.errors)")
+        return toolbox
+    }
+
+    private func longestPack(_ toolbox: Toolbox) throws -> String {
+        let packs = try toolbox.objects("packs").sorted {
+            try toolbox.bytes(of: "vault/\($0)").count < toolbox.bytes(of: "vault/\($1)").count
+        }
+        return try #require(packs.last)
+    }
+
+    @Test func whatIsDamagedIsRepairedFromTheCopy() throws {
+        let toolbox = try made()
+        let id = try toolbox.snapshot("desk")
+        let pack = try longestPack(toolbox)
+        let others = ["sets", "manifests", "envelopes", "log", "slots"].compactMap { toolbox.objects($0).last }
+        for object in [pack] + others { try toolbox.damage(object) }
+        let record = toolbox.objects("log")[1]
+        for object in [others[0], record] { try FileManager.default.removeItem(atPath: toolbox("vault/" + object)) }
+        let damaged = ([pack, record] + others).sorted()
+        let check = try toolbox.repository("check", ["--read-data", "--also", toolbox("copy")], exits: 6)
+        #expect(try check.events("damaged").compactMap { $0["object"] as? String } == damaged)
+
+        let more = ["--from", toolbox("copy")]
+        let dry = try toolbox.repository("repair", more + ["--dry-run"])
+        #expect(try Set(dry.events("repaired").compactMap { $0["object"] as? String }) == Set(damaged))
+        let again = try toolbox.repository("check", ["--read-data", "--also", toolbox("copy")], exits: 6)
+        #expect(try again.events("damaged").count == damaged.count)
+
+        let run = try toolbox.repository("repair", more)
+        #expect(try Set(run.events("repaired").compactMap { $0["object"] as? String }) == Set(damaged))
+        #expect(try run.result["left"] as? Int == 0)
+        let length = try toolbox.bytes(of: "vault/" + pack).count
+        #expect(try (run.result["bytesFetched"] as? Int).map { $0 < length / 2 } == true)
+        #expect(try toolbox.repository("check", ["--read-data"]).result["clean"] as? Bool == true)
+        try toolbox.repository("restore", [id, "--target", toolbox("target")])
+        #expect(try toolbox.differences("source", "target") == [])
+        #expect(try toolbox.repository("repair", ["--text"]).output.contains("Nothing is damaged."))
+    }
+
+    @Test func whatNoVaultHasStaysNamedAndItsFilesAndBytesAreSaid() throws {
+        let toolbox = try made()
+        let id = try toolbox.snapshot("desk")
+        let pack = try longestPack(toolbox)
+        try toolbox.damage(pack)
+        let check = try toolbox.repository("check", ["--read-data"], exits: 6)
+        let lost = try check.events("lost")
+        #expect(lost.allSatisfy { $0["snapshot"] as? String == id && $0["object"] as? String == pack })
+        let first = try #require(lost.first { $0["kind"] as? String == "file" })
+        let path = try #require(first["path"] as? String)
+        let (from, to) = (try #require(first["from"] as? Int), try #require(first["to"] as? Int))
+        #expect(path.hasPrefix(toolbox("source") + "/") && from < to && to <= 400_000)
+        let text = try toolbox.repository("check", ["--read-data", "--text"], exits: 6)
+        #expect(text.output.contains("\(path): bytes \(from)..<\(to)"))
+        // A restore gives everything else, and fails on that file.
+        try toolbox.repository("restore", [id, "--target", toolbox("target")], exits: 5)
+
+        let run = try toolbox.repository("repair", exits: 5)
+        #expect(try run.events("left").map { $0["object"] as? String } == [pack])
+        #expect(try run.result["recorded"] as? Int == 1)
+        let other = try Toolbox("stranger")
+        try other.repository("init")
+        try toolbox.repository("repair", ["--from", other("vault")], exits: 3)
+        try toolbox.repository("repair", ["--from", toolbox("vault")], exits: 3)
+        try toolbox.repository("repair", ["--from", toolbox("nowhere")], exits: 4)
+    }
+
+    @Test func aKeylessCheckGoesOnWhereItStopped() throws {
+        let toolbox = try made()
+        func run(_ more: [String], exits code: Int32 = 0) throws -> Toolbox.Run {
+            let run = try toolbox.run(["repository", "check", "--vault", toolbox("vault"), "--keyless"] + more)
+            #expect(run.exit == .code(code), "\(run.errors)")
+            return run
+        }
+        let whole = try run([]).result
+        var objects = 0
+        var runs = 0
+        var isComplete = false
+        while !isComplete, runs < 100 {
+            let result = try run(["--limit", "20KiB"]).result
+            objects += try #require(result["objects"] as? Int)
+            isComplete = result["roundComplete"] as? Bool == true
+            runs += 1
+        }
+        #expect(runs > 2 && objects == whole["objects"] as? Int)
+        try toolbox.damage(try longestPack(toolbox))
+        var exits: [Int32] = []
+        repeat {
+            let run = try toolbox.run(
+                ["repository", "check", "--vault", toolbox("vault"), "--keyless", "--limit", "20KiB"])
+            exits.append(run.exit == .code(0) ? 0 : run.exit == .code(6) ? 6 : -1)
+            isComplete = try run.result["roundComplete"] as? Bool == true
+        } while !isComplete && exits.count < 100
+        #expect(exits.filter { $0 == 6 }.count == 1 && exits.filter { $0 == 0 }.count == exits.count - 1)
+        _ = try run(["--limit", "many"], exits: 2)
+        #expect(
+            try toolbox.run(["repository", "check", "--vault", toolbox("vault"), "--limit", "1GiB"]).exit == .code(2))
+    }
+}
