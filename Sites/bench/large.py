@@ -119,7 +119,8 @@ class Bench:
         subprocess.run(
             [BENCH, "--vault", self.vault, "--passphrase-file", self.key, "--chunks", str(CHUNKS)], check=True)
         say(f"made in {time.monotonic() - began:.0f} s")
-        self.run("open, all records new to this machine", "snapshots", "--vault", self.vault)
+        # The first compares every record since the last that this machine saw.
+        self.run("open, 500 records after the last one seen", "snapshots", "--vault", self.vault)
         self.run("open, list snapshots", "snapshots", "--vault", self.vault)
         change(tree)
         self.run("backup, local index made first", "backup", "--vault", self.vault, "--name", "small", tree)
