@@ -2,6 +2,7 @@
 # make demo        the main job, end to end, on this machine   [SOURCE=/some/folder] [KEEP=1]
 # make test        every test; starts a Ceph on loopback for those of S3, and stops it
 # make lint        format and style, warnings are errors
+# make bench-large opening, backup and restore at 100 million chunks   [CHUNKS=n] [PLACE=dir] [WRITE=1]
 # make bench       a table against restic, borg, tar, cp and find   [ROUNDS=7] [SMALL=1] [WRITE=1]
 #
 # What stands on make's command line is in the environment of the scripts, whatever characters it has.
@@ -22,7 +23,7 @@ INSTALL := bash Sites/install/install.sh
 FIXTURE := $(BREAKWATER_FIXTURES)/desktop.raw
 RECIPE := $(shell find Fixtures/desktop -type f)
 
-.PHONY: build build-tests test demo lint format bench packages-build packages-ceph packages-test packages-desktop fixtures clean
+.PHONY: build build-tests test demo lint format bench bench-large packages-build packages-ceph packages-test packages-desktop fixtures clean
 
 build: packages-build
 	$(SWIFT_BUILD)
@@ -47,6 +48,10 @@ format:
 bench: build
 	@$(INSTALL) --knowing vim-runtime Sites/install/bench.txt
 	@python3 -B Sites/bench/bench.py
+
+bench-large: build
+	@$(INSTALL) Sites/install/bench-large.txt
+	@python3 -B Sites/bench/large.py
 
 fixtures: packages-desktop $(FIXTURE)
 

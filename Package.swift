@@ -164,6 +164,9 @@ let programs: [Module] = [
         ],
         libraries: [Library.argumentParser, Library.logging]),
     Module(
+        name: "breakwater-bench", imports: ["Platform", "ObjectStore", "Sealing", "Repository"],
+        libraries: [Library.argumentParser]),
+    Module(
         name: "breakwater-agent", imports: ["Platform", "Model", "Wire", "SiteAgent"],
         libraries: [Library.argumentParser, Library.logging, Library.serviceLifecycle, Library.yams]),
     Module(

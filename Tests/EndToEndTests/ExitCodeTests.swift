@@ -30,6 +30,7 @@ import Testing
         ["repository", "backup", "--vault", "v", "--name", "", "p"],
         ["repository", "restore", "--vault", "v", "latest:x"],
         ["repository", "snapshots", "--vault", "v", "--json", "--text"],
+        ["repository", "backup", "--vault", "v", "--name", "n", "p", "--memory", "100MiB"],
     ])
     func usageIsTwo(arguments: [String]) throws {
         let run = try Toolbox().run(arguments)

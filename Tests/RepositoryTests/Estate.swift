@@ -26,15 +26,16 @@ final class Estate: Sendable {
             surroundings: surroundings)
     }
 
-    func open(also alternates: [Repository] = []) throws -> Repository {
+    func open(also alternates: [Repository] = [], resources: Resources = Resources()) throws -> Repository {
         try Repository.open(
-            store, .passphrase(passphrase), heads: NoHeadMemory(), surroundings: surroundings, also: alternates)
+            store, .passphrase(passphrase), heads: NoHeadMemory(), surroundings: surroundings, resources: resources,
+            also: alternates)
     }
 
     func bytes(_ count: Int) -> [UInt8] { surroundings.random(count) }
 
-    func backUp(_ content: [UInt8], name: String) throws -> Snapshot {
-        let session = try open().beginBackup()
+    func backUp(_ content: [UInt8], name: String, resources: Resources = Resources()) throws -> Snapshot {
+        let session = try open(resources: resources).beginBackup()
         var writer = session.makeContentWriter(.tree)
         try writer.append(content)
         let reference = try writer.finish()

@@ -20,7 +20,10 @@ import Testing
         #expect(tree.files.contains { $0.path == "Makefile" } && tree.files.contains { $0.path == ".ci/run" })
         #expect(
             house.floors.map(\.name) == ["Platform", "Storage", "Repository", "Movement", "Machines", "Control"])
-        #expect(house.programs.map(\.name) == ["breakwater", "breakwater-agent", "breakwater-coordinator"])
+        #expect(
+            house.programs.map(\.name) == [
+                "breakwater", "breakwater-bench", "breakwater-agent", "breakwater-coordinator",
+            ])
         #expect(house.module("Catalog")?.libraries == ["GRDB"])
         #expect(house.module("Wire")?.libraries.contains("AsyncHTTPClient") == true)
         #expect(house.testSupport.map(\.name).contains("Support") && house.crossTests.map(\.name).contains("Tidy"))

@@ -75,7 +75,7 @@ package struct Agent: Sendable {
         let machines = SiteMachines(accelerator: configuration.accelerator, surroundings: surroundings, logger: logger)
         let worker = SiteWorker(
             state: state, secrets: secrets, identity: identity, agent: agent, vault: vault, machines: machines,
-            surroundings: surroundings, logger: logger)
+            surroundings: surroundings, memory: try configuration.budget, logger: logger)
         let client = try AgentClient(coordinator: enrolment.coordinator, identity: identity)
         let peer = enrolment.site.peer
         let server = VaultServer(

@@ -1,5 +1,6 @@
 package import Model
 package import Platform
+import Repository
 import Wire
 
 /// What an agent is told by its configuration file; everything else it learns when it enrols.
@@ -18,9 +19,11 @@ package struct AgentConfiguration: Sendable, Codable, Checked {
     package var accelerator: AcceleratorChoice
     /// Assignments carried out at the same time.
     package var workers: Int
+    /// Memory that each of them holds to, such as `256MiB`; nil for that.
+    package var memory: String?
 
     private enum CodingKeys: String, CodingKey, CaseIterable {
-        case site, coordinator, authority, state, vault, listen, accelerator, workers
+        case site, coordinator, authority, state, vault, listen, accelerator, workers, memory
     }
 
     /// What may stand in the file: a name that is written wrong is an error, and no silence.
@@ -28,7 +31,7 @@ package struct AgentConfiguration: Sendable, Codable, Checked {
 
     package init(
         site: Site.ID, coordinator: String, authority: String?, state: String, vault: String, listen: String,
-        accelerator: AcceleratorChoice = .auto, workers: Int = 4
+        accelerator: AcceleratorChoice = .auto, workers: Int = 4, memory: String? = nil
     ) {
         self.site = site
         self.coordinator = coordinator
@@ -38,6 +41,7 @@ package struct AgentConfiguration: Sendable, Codable, Checked {
         self.listen = listen
         self.accelerator = accelerator
         self.workers = workers
+        self.memory = memory
     }
 
     package init(from decoder: any Decoder) throws {
@@ -50,6 +54,11 @@ package struct AgentConfiguration: Sendable, Codable, Checked {
         listen = try container.decode(String.self, forKey: .listen)
         accelerator = try container.decodeIfPresent(AcceleratorChoice.self, forKey: .accelerator) ?? .auto
         workers = try container.decodeIfPresent(Int.self, forKey: .workers) ?? 4
+        memory = try container.decodeIfPresent(String.self, forKey: .memory)
+    }
+
+    var budget: MemoryBudget {
+        get throws(Failure) { try memory.map { text throws(Failure) in try MemoryBudget(text) } ?? .standard }
     }
 
     package func check() throws(Failure) {
@@ -61,5 +70,6 @@ package struct AgentConfiguration: Sendable, Codable, Checked {
         guard (1...32).contains(workers) else {
             throw Failure(.usage, "\(workers) workers cannot be meant", advice: "Take 1 to 32")
         }
+        _ = try budget
     }
 }

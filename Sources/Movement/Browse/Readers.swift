@@ -7,11 +7,11 @@ package struct Readers: Sendable {
     private let index: ChunkIndex
     private let frames: FrameCache
 
-    /// - Parameter cache: bytes of opened frames kept, for all readers together.
-    package init(_ repository: Repository, cache: Int = 64 << 20) throws(Failure) {
+    /// - Parameter cache: bytes of opened frames kept, for all readers together; nil for what the memory at hand allows.
+    package init(_ repository: Repository, cache: Int? = nil) throws(Failure) {
         self.repository = repository
         index = try repository.loadIndex(for: .reading).index
-        frames = FrameCache(budget: cache)
+        frames = FrameCache(budget: cache ?? repository.resources.memory.frames)
     }
 
     package func reader(of snapshot: Snapshot) throws(Failure) -> SnapshotReader {

@@ -203,7 +203,7 @@ struct SnapshotCopy {
     ) throws -> [ObjectRef] {
         if segments.head != origin.head {
             let live = origin.objects.filter { $0.key.kind == .segment && $0.value.status == .live }
-            segments = (origin.head, Dictionary(grouping: live.keys.sorted(), by: \.session))
+            segments = (origin.head, Dictionary(grouping: live.map(\.key).sorted(), by: \.session))
         }
         var writers: Set<SessionID> = [clear.session]
         for root in roots {

@@ -50,7 +50,8 @@ enum Program {
     // MARK: - Running
 
     private static func launch<Command: EngineCommand>(_ command: Command, _ interruption: Interruption) -> Int32 {
-        let bench = Workbench(command.output, interruption)
+        let bench = Workbench(
+            command.output, interruption, memory: (command as? any MemoryBoundCommand)?.memory.budget)
         if let words = Command.whenInterrupted { interruption.onFirst { end(bench.console, words) } }
         let status = Monitor<Int32>(0)
         let thread = EngineThread(name: "command") {

@@ -11,6 +11,7 @@ package final class Repository: Sendable {
     package let keys: Keys
     package let objects: ObjectReader
     package let surroundings: Surroundings
+    package let resources: Resources
     /// Repositories in other vaults from which what is damaged here is taken.
     package let alternates: [Repository]
 
@@ -19,13 +20,14 @@ package final class Repository: Sendable {
 
     private init(
         store: any ObjectStore, log: Log, keys: Keys, objects: ObjectReader, surroundings: Surroundings,
-        alternates: [Repository]
+        resources: Resources, alternates: [Repository]
     ) {
         self.store = store
         self.log = log
         self.keys = keys
         self.objects = objects
         self.surroundings = surroundings
+        self.resources = resources
         self.alternates = alternates
     }
 
@@ -46,11 +48,12 @@ package final class Repository: Sendable {
     /// - Parameters:
     ///   - expected: the repository the caller means; nil when the passphrase vouches for it.
     ///   - site: the vault's site key, when the caller keeps it in its own state.
+    ///   - resources: memory and places of this machine; the standard memory and no kept index by themselves.
     ///   - mirrors: stores of vaults, besides those of `alternates`, which may mirror this one's log.
     package static func open(
         _ store: any ObjectStore, _ access: Access, expecting expected: RepositoryID? = nil, site: SigningKey? = nil,
-        heads: any HeadMemory, surroundings: Surroundings, also alternates: [Repository] = [],
-        mirrors: [any ObjectStore] = []
+        heads: any HeadMemory, surroundings: Surroundings, resources: Resources = Resources(),
+        also alternates: [Repository] = [], mirrors: [any ObjectStore] = []
     ) throws(Failure) -> Repository {
         let objects = ObjectReader(store)
         var keys = Keys.none
@@ -81,7 +84,8 @@ package final class Repository: Sendable {
         if keys.site == nil, !keys.readers.isEmpty { keys.site = takeUpSite(state, store, objects, keys.readers) }
         if let own = keys.site, own.verifying != state.site { keys.site = nil }
         return Repository(
-            store: store, log: log, keys: keys, objects: objects, surroundings: surroundings, alternates: alternates)
+            store: store, log: log, keys: keys, objects: objects, surroundings: surroundings, resources: resources,
+            alternates: alternates)
     }
 
     /// Tries every slot that the vault holds.

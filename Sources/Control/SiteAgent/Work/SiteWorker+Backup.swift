@@ -18,7 +18,7 @@ extension SiteWorker {
             try vault.forWriting(work.repository.tenant),
             .granted(try writerKeys(try keys(context, work.repository), work.repository)),
             expecting: try Self.id(work.repository), site: secrets.site, heads: try heads(work.repository),
-            surroundings: surroundings)
+            surroundings: surroundings, resources: resources)
         let intent = BackupIntent(path: state.results.intent(context.assignment.job))
         if let before = try intent.committed(in: repository) {
             logger.info("Had been committed", metadata: ["job": "\(context.assignment.job)"])

@@ -13,7 +13,7 @@ extension SiteWorker {
             context.assignment.grant == nil
             ? try Repository.open(
                 try vault.forReading(work.repository.tenant), .keyless, expecting: try Self.id(work.repository),
-                heads: try heads(work.repository), surroundings: surroundings)
+                heads: try heads(work.repository), surroundings: surroundings, resources: resources)
             : try openForReading(work.repository, context)
         var options = Checker.Options()
         options.readData = work.readData

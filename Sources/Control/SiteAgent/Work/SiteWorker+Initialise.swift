@@ -32,7 +32,7 @@ extension SiteWorker {
         }
         let repository = try Repository.open(
             store, .keyless, expecting: try Self.id(work.repository), site: secrets.site,
-            heads: try heads(work.repository), surroundings: surroundings)
+            heads: try heads(work.repository), surroundings: surroundings, resources: resources)
         guard repository.vault == vaultID, repository.keys.site != nil else {
             throw Failure(
                 .refused, "\(store.location) holds the repository under another vault's name or site key",

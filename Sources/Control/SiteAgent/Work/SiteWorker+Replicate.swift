@@ -40,7 +40,8 @@ extension SiteWorker {
                 advice: "It was made by somebody else: look at it before anything is written there")
         }
         let copy = try Repository.open(
-            store, .keyless, expecting: options.expected, site: secrets.site, heads: heads, surroundings: surroundings)
+            store, .keyless, expecting: options.expected, site: secrets.site, heads: heads, surroundings: surroundings,
+            resources: resources)
         let state = copy.log.state
         let held = state.recoveryPoints.map(\.manifest.name.digest)
         return ReplicateResult(

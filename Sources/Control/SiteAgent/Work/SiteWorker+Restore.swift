@@ -32,7 +32,8 @@ extension SiteWorker {
     func openForReading(_ place: RepositoryPlace, _ context: WorkContext) throws(Failure) -> Repository {
         try Repository.open(
             try vault.forWriting(place.tenant), .granted(try readerKeys(try keys(context, place), place)),
-            expecting: try Self.id(place), site: secrets.site, heads: try heads(place), surroundings: surroundings)
+            expecting: try Self.id(place), site: secrets.site, heads: try heads(place), surroundings: surroundings,
+            resources: resources)
     }
 
     // MARK: - Files

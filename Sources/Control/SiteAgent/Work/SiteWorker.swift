@@ -1,7 +1,7 @@
 package import Logging
 package import Model
 package import Platform
-import Repository
+package import Repository
 import Sealing
 package import Wire
 
@@ -17,11 +17,12 @@ package final class SiteWorker: WorkRunner {
     let vault: SiteVault
     let machines: SiteMachines
     let surroundings: Surroundings
+    let resources: Resources
     let logger: Logger
 
     package init(
         state: AgentState, secrets: AgentSecrets, identity: TLSIdentity, agent: AgentIdentity, vault: SiteVault,
-        machines: SiteMachines, surroundings: Surroundings, logger: Logger
+        machines: SiteMachines, surroundings: Surroundings, memory: MemoryBudget = .standard, logger: Logger
     ) {
         self.state = state
         self.secrets = secrets
@@ -30,6 +31,9 @@ package final class SiteWorker: WorkRunner {
         self.vault = vault
         self.machines = machines
         self.surroundings = surroundings
+        resources = Resources(memory: memory, indexes: state.path + "/index", scratch: state.path) {
+            logger.warning("\($0)")
+        }
         self.logger = logger
     }
 

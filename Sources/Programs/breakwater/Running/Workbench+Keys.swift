@@ -16,7 +16,7 @@ extension Workbench {
             writerSecret: writer.secret, repository: writer.repository, author: author, site: nil)
         let repository = try Repository.open(
             try store(at: vault, .writing), .granted(keys), expecting: writer.repository, heads: heads(),
-            surroundings: surroundings)
+            surroundings: surroundings, resources: resources)
         if let author = writer.author, repository.log.state.revoked.contains(author) {
             throw Failure(
                 .refused, "the writer \(Words.visible(writer.name)) was revoked by the repository's owner",
@@ -61,12 +61,13 @@ extension Workbench {
         _ kept: ClientSiteKeys
     ) throws(Failure) -> Repository {
         let opened = try Repository.open(
-            store, access, expecting: expected, heads: heads, surroundings: surroundings)
+            store, access, expecting: expected, heads: heads, surroundings: surroundings, resources: resources)
         guard opened.keys.site == nil,
             let site = try kept.find(for: opened.id, at: store.location)
         else { return opened }
         return try Repository.open(
-            store, access, expecting: opened.id, site: site, heads: heads, surroundings: surroundings)
+            store, access, expecting: opened.id, site: site, heads: heads, surroundings: surroundings,
+            resources: resources)
     }
 
     /// Opens vaults to be destroyed: those in which the word stands already need no key, and have none any more.

@@ -11,8 +11,16 @@ struct Workbench: Sendable {
     let surroundings = Surroundings.system
     let interruption: Interruption
 
-    init(_ output: OutputOptions, _ interruption: Interruption) {
-        console = Console(output, Surroundings.system)
+    /// Memory, and where local indexes and temporary files lie.
+    let resources: Resources
+
+    init(_ output: OutputOptions, _ interruption: Interruption, memory: MemoryBudget? = nil) {
+        let console = Console(output, Surroundings.system)
+        self.console = console
+        resources = Resources(
+            memory: memory ?? .standard, indexes: (try? ClientState.directory()).map { $0 + "/index" },
+            scratch: ClientState.variable("TMPDIR") ?? "/var/tmp"
+        ) { console.warn("\($0)") }
         self.interruption = interruption
     }
 
@@ -89,11 +97,12 @@ struct Workbench: Sendable {
             let other = try self.store(at: path, .reading)
             do throws(Failure) {
                 alternates.append(
-                    try Repository.open(other, .slot(passphrase), heads: heads, surroundings: surroundings))
+                    try Repository.open(
+                        other, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources))
             } catch  where error.code == .damaged || error.code == .refused { late.append(other) }
         }
         var repository = try Repository.open(
-            store, .slot(passphrase), heads: heads, surroundings: surroundings, also: alternates)
+            store, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources, also: alternates)
         guard !late.isEmpty else { return warned(repository) }
         // Vaults whose own key slots are damaged serve all the same, by the keys that were found.
         for other in late {
@@ -101,11 +110,11 @@ struct Workbench: Sendable {
                 alternates.append(
                     try Repository.open(
                         other, .granted(repository.keys), expecting: repository.id, heads: heads,
-                        surroundings: surroundings))
+                        surroundings: surroundings, resources: resources))
             } catch { console.warn("\(other.location) is of no help: \(error.what)") }
         }
         repository = try Repository.open(
-            store, .slot(passphrase), heads: heads, surroundings: surroundings, also: alternates)
+            store, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources, also: alternates)
         return warned(repository)
     }
 
@@ -128,7 +137,8 @@ struct Workbench: Sendable {
         let keyless = try openKeyless(vault, access)
         let site = try ClientSiteKeys(self, passphrase: passphrase).find(for: keyless.id, at: keyless.store.location)
         return try Repository.open(
-            keyless.store, .keyless, expecting: keyless.id, site: site, heads: heads(), surroundings: surroundings)
+            keyless.store, .keyless, expecting: keyless.id, site: site, heads: heads(), surroundings: surroundings,
+            resources: resources)
     }
 
     /// What collectors remember of sessions. Where nothing can be kept, claims stay until they are let go by hand.
@@ -156,10 +166,12 @@ struct Workbench: Sendable {
         var alternates: [Repository] = []
         for path in others {
             let other = try self.store(at: path, .reading)
-            alternates.append(try Repository.open(other, .keyless, heads: heads, surroundings: surroundings))
+            alternates.append(
+                try Repository.open(other, .keyless, heads: heads, surroundings: surroundings, resources: resources))
         }
         return warned(
-            try Repository.open(store, .keyless, heads: heads, surroundings: surroundings, also: alternates))
+            try Repository.open(
+                store, .keyless, heads: heads, surroundings: surroundings, resources: resources, also: alternates))
     }
 }
 

@@ -7,7 +7,7 @@ import Repository
 import Sealing
 
 /// Backs up paths, disks, or both, as one snapshot.
-struct BackupCommand: EngineCommand {
+struct BackupCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup", abstract: "Back up files, disk images, or both, as one snapshot.",
         discussion: "What the repository holds already is not stored again, whatever its name.")
@@ -15,6 +15,7 @@ struct BackupCommand: EngineCommand {
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Option(name: .long, help: "The desktop's name, by which `latest:NAME` finds it again.")
     var name: String

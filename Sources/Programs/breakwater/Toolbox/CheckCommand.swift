@@ -4,7 +4,7 @@ import Platform
 import Repository
 
 /// Checks a vault, and names what is damaged and what that touches.
-struct CheckCommand: EngineCommand {
+struct CheckCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Name every damaged object, and every snapshot it touches.",
         discussion: """
@@ -17,6 +17,7 @@ struct CheckCommand: EngineCommand {
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Flag(name: .long, help: "Read every byte of every pack.")
     var readData = false

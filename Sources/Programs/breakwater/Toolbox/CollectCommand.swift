@@ -5,7 +5,7 @@ import Repository
 import Sealing
 
 /// Frees what no snapshot needs.
-struct CollectCommand: EngineCommand {
+struct CollectCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "collect", abstract: "Free what no snapshot needs, while backups, restores and copies run.",
         discussion: """
@@ -17,6 +17,7 @@ struct CollectCommand: EngineCommand {
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Flag(name: .long, help: "Say what would be freed, and what not and why; change nothing.")
     var dryRun = false

@@ -6,7 +6,7 @@ import Repository
 import Sealing
 
 /// Copies a vault to another, sealed as it is.
-struct CopyCommand: EngineCommand {
+struct CopyCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "copy", abstract: "Copy what another vault lacks, sealed as it is; no passphrase is needed.",
         discussion: """
@@ -22,6 +22,7 @@ struct CopyCommand: EngineCommand {
 
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     static let whenInterrupted: String? = nil
 

@@ -5,7 +5,7 @@ import Repository
 import Restore
 
 /// Says what differs between two snapshots.
-struct DiffCommand: EngineCommand {
+struct DiffCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "diff", abstract: "Say what differs between two snapshots.",
         discussion: """
@@ -15,6 +15,7 @@ struct DiffCommand: EngineCommand {
 
     @OptionGroup var reading: ReadingOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Argument(help: "The older: an id, the beginning of one, or latest:NAME.")
     var before: String

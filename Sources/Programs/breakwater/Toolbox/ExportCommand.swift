@@ -6,7 +6,7 @@ import Repository
 import Restore
 
 /// Writes a snapshot in a format that other programs read: a tree as a tar archive, a disk as an image.
-struct ExportCommand: EngineCommand {
+struct ExportCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "export", abstract: "Write files as a tar archive, or a disk as an image.",
         discussion: """
@@ -15,6 +15,7 @@ struct ExportCommand: EngineCommand {
             """)
 
     @OptionGroup var reading: ReadingOptions
+    @OptionGroup var memory: MemoryOptions
     @OptionGroup var given: OutputOptions
 
     @Option(name: .long, help: ArgumentHelp("The archive, or - for standard output.", valueName: "out"))

@@ -4,7 +4,7 @@ import Platform
 import Repository
 
 /// Finds names in snapshots.
-struct FindCommand: EngineCommand {
+struct FindCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "find", abstract: "Find names in one snapshot, or in all of them.",
         discussion: """
@@ -14,6 +14,7 @@ struct FindCommand: EngineCommand {
 
     @OptionGroup var reading: ReadingOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Option(name: .long, help: "Only in this one: an id, the beginning of one, or latest:NAME.")
     var snapshot: String?

@@ -4,7 +4,7 @@ import Platform
 import Repository
 
 /// Forgets snapshots, by a policy or by their ids.
-struct ForgetCommand: EngineCommand {
+struct ForgetCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "forget",
         abstract: "Forget snapshots by a policy, or by their ids, and say why each stays or goes.",
@@ -17,6 +17,7 @@ struct ForgetCommand: EngineCommand {
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Option(name: .long, help: ArgumentHelp("Keep the last N.", valueName: "n"))
     var keepLast = 0

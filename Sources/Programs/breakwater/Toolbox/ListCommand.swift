@@ -6,7 +6,7 @@ import Repository
 import Restore
 
 /// Lists what a snapshot holds.
-struct ListCommand: EngineCommand {
+struct ListCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "List what a snapshot holds.",
         discussion: "Without a PATH everything is listed; with one, what lies in that directory, or the file itself.")
@@ -14,6 +14,7 @@ struct ListCommand: EngineCommand {
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Option(name: .long, help: ArgumentHelp("Another vault to take from what is damaged.", valueName: "dir"))
     var also: [String] = []

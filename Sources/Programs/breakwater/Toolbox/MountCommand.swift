@@ -5,7 +5,7 @@ import Platform
 import Repository
 
 /// Shows snapshots as files, until it is told to stop.
-struct MountCommand: EngineCommand {
+struct MountCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "mount", abstract: "Show snapshots as read-only files below a directory.",
         discussion: """
@@ -16,6 +16,7 @@ struct MountCommand: EngineCommand {
 
     @OptionGroup var reading: ReadingOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Option(name: .long, help: "Show what is in this one: an id, the beginning of one, or latest:NAME.")
     var snapshot: String?
@@ -40,7 +41,9 @@ struct MountCommand: EngineCommand {
             }
             shape = .all(snapshots.map { SnapshotMenu.Item(snapshot: $0, label: Self.label(of: $0)) })
         }
-        let limits = MountLimits()
+        var limits = MountLimits()
+        limits.frameBytes = memory.budget.frames / 4 * 3
+        limits.chunkBytes = memory.budget.frames / 8 * 3
         let readers = try Readers(repository, cache: limits.frameBytes)
         let session = try MountSession(shape, readers, at: place.bytes, limits: limits) { console.warn($0) }
         bench.interruption.onFirst { [weak session] in session?.stop() }

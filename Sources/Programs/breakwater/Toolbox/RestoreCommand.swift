@@ -5,7 +5,7 @@ import Repository
 import Restore
 
 /// Restores files below a directory, a disk to an image, or both.
-struct RestoreCommand: EngineCommand {
+struct RestoreCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "restore", abstract: "Restore files below a directory, or a disk to an image.",
         discussion:
@@ -14,6 +14,7 @@ struct RestoreCommand: EngineCommand {
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Option(name: .long, help: ArgumentHelp("The directory below which files are restored.", valueName: "dir"))
     var target: String?

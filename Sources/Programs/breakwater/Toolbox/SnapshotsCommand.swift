@@ -4,13 +4,14 @@ import Platform
 import Repository
 
 /// Lists the snapshots of a repository.
-struct SnapshotsCommand: EngineCommand {
+struct SnapshotsCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "snapshots", abstract: "List the snapshots, oldest first.")
 
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     @Option(name: .long, help: ArgumentHelp("Another vault to take from what is damaged.", valueName: "dir"))
     var also: [String] = []

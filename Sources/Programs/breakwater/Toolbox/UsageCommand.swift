@@ -5,13 +5,14 @@ import Repository
 import Sealing
 
 /// Says what a vault's space is taken by.
-struct UsageCommand: EngineCommand {
+struct UsageCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "usage", abstract: "Show what is live, what can be freed, and what not yet and why.",
         discussion: "No passphrase is needed. The log itself, key slots and other vaults' logs are not counted.")
 
     @OptionGroup var vault: VaultOptions
     @OptionGroup var output: OutputOptions
+    @OptionGroup var memory: MemoryOptions
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let repository = try bench.openKeyless(vault.path, .reading)

@@ -55,8 +55,8 @@ package struct Collector {
         try delete()
         try forgetStages()
         let listed = try list()
-        try letGoOfClaims(listed)
-        try condemn(listed)
+        try letGoOfClaims(listed.sizes)
+        try condemn(listed.strangers)
         try checkpointIfAwaited()
         try delete()
         if let share = options.repackBelow {
@@ -69,7 +69,7 @@ package struct Collector {
     }
 
     /// What a run would find now, with nothing changed.
-    package func plan() throws -> CollectPlan { try plan(try list()) }
+    package func plan() throws -> CollectPlan { try plan(try list().strangers) }
 
     private func plan(_ listed: [ObjectName: UInt64]) throws -> CollectPlan {
         try plan(listed, try repository.log.refresh())
@@ -97,11 +97,10 @@ package struct Collector {
         report.stagesForgotten += UInt64(count)
     }
 
-    private mutating func letGoOfClaims(_ listed: [ObjectName: UInt64]) throws {
+    private mutating func letGoOfClaims(_ found: [SessionID: CollectReport.Share]) throws {
         let state = try repository.log.refresh()
         let isShort = try isShortOfSpace()
         let seen = try watch.sightings(in: state.vault)
-        let found = Self.sizes(listed)
         var kept: [ClaimID: Sighting] = [:]
         for (claim, held) in state.claims.sorted(by: { ($0.value.record, $0.key) < ($1.value.record, $1.key) }) {
             try check()
@@ -137,21 +136,25 @@ package struct Collector {
         if let scope { report.released.append(.init(claim: claim, scope: scope, why: why)) }
     }
 
-    private static func sizes(_ listed: [ObjectName: UInt64]) -> [SessionID: CollectReport.Share] {
-        var sizes: [SessionID: CollectReport.Share] = [:]
-        for (name, length) in listed { sizes[name.session, default: .init()].add(length) }
-        return sizes
-    }
-
     // MARK: - 3. List and condemn
 
-    /// What the folders hold that a collector cares for. Names that no object has are none of its business.
-    private func list() throws -> [ObjectName: UInt64] {
-        var listed: [ObjectName: UInt64] = [:]
+    /// What the folders hold that a collector cares for.
+    private struct Listed {
+        /// Objects that the log did not hold when the listing began, with their lengths. The others are the log's to name.
+        var strangers: [ObjectName: UInt64] = [:]
+        /// Of each session, what bears its name.
+        var sizes: [SessionID: CollectReport.Share] = [:]
+    }
+
+    /// Names that no object has are none of its business.
+    private func list() throws -> Listed {
+        let state = repository.log.state
+        var listed = Listed()
         for kind in ObjectKind.allCases where kind != .slot && kind != .siteKey {
             try repository.store.forEach(prefix: kind.folder + "/") { object in
                 guard let name = ObjectName(path: object.key.text), name.kind == kind else { return }
-                listed[name] = object.length
+                listed.sizes[name.session, default: .init()].add(object.length)
+                if state.objects[name] == nil { listed.strangers[name] = object.length }
             }
             try check()
         }

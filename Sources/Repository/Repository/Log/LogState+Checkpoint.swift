@@ -12,27 +12,42 @@ extension LogState {
         guard blockedBy == nil, undecided.isEmpty else {
             throw Failure(.failed, "the log's state after record \(head) is not settled, and no checkpoint can hold it")
         }
-        return CanonicalEncoder.bytes {
-            $0.raw(Self.magic)
-            $0.byte(1)
-            $0.digest(repository.digest)
-            $0.identifier(vault)
-            $0.number(head)
-            $0.digest(headHash)
-            encodeHoldings(to: &$0)
-            encodeSnapshots(to: &$0)
-            encodeRights(to: &$0)
-        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(objects.count * 64)
+        encodeInPieces { bytes += $0 }
+        return bytes
     }
 
-    private func encodeHoldings(to encoder: inout CanonicalEncoder) {
-        encoder.list(objects.sorted { $0.key < $1.key }) {
-            $1.key.encode(to: &$0)
-            $0.number($1.value.length)
-            $0.number($1.value.since)
-            $0.byte($1.value.status.rawValue)
-            $0.number($1.value.changed)
+    /// The state's bytes, one stretch after another: there may be hundreds of thousands of objects.
+    private func encodeInPieces(_ take: ([UInt8]) -> Void) {
+        var encoder = CanonicalEncoder()
+        encoder.raw(Self.magic)
+        encoder.byte(1)
+        encoder.digest(repository.digest)
+        encoder.identifier(vault)
+        encoder.number(head)
+        encoder.digest(headHash)
+        encoder.number(objects.count)
+        objects.forEachInOrder { name, held in
+            name.encode(to: &encoder)
+            encoder.number(held.length)
+            encoder.number(held.since)
+            encoder.byte(held.status.rawValue)
+            encoder.number(held.changed)
+            if encoder.bytes.count >= Self.stretch {
+                take(encoder.bytes)
+                encoder = CanonicalEncoder()
+            }
         }
+        encodeMoves(to: &encoder)
+        encodeSnapshots(to: &encoder)
+        encodeRights(to: &encoder)
+        take(encoder.bytes)
+    }
+
+    private static let stretch = 64 << 10
+
+    private func encodeMoves(to encoder: inout CanonicalEncoder) {
         encoder.list(moved.sorted { $0.key < $1.key }) {
             $0.digest($1.key)
             $0.number($1.value.record)
@@ -107,7 +122,12 @@ extension LogState {
         try decodeRights(&decoder)
         try decoder.finish()
         // One spelling: sorted, nothing twice.
-        guard try checkpointBytes() == bytes else { throw decoder.malformed("another spelling of a state") }
+        var (offset, isSame) = (0, true)
+        encodeInPieces { piece in
+            isSame = isSame && bytes[offset...].starts(with: piece)
+            offset += piece.count
+        }
+        guard isSame, offset == bytes.count else { throw decoder.malformed("another spelling of a state") }
     }
 
     private mutating func decodeHoldings(_ decoder: inout CanonicalDecoder) throws(Failure) {
@@ -117,11 +137,14 @@ extension LogState {
             guard let status = Holding.Status(rawValue: try inner.byte()) else {
                 throw inner.malformed("an unknown status")
             }
-            return (name, Holding(length: length, since: since, status: status, changed: try inner.number()))
+            return (
+                key: name, value: Holding(length: length, since: since, status: status, changed: try inner.number())
+            )
         }
-        objects = Dictionary(held, uniquingKeysWith: { first, _ in first })
-        index = [:]
-        for (name, _) in held { index[name.digest, default: []].append(name) }
+        guard zip(held, held.dropFirst()).allSatisfy({ $0.key < $1.key }) else {
+            throw decoder.malformed("objects out of order")
+        }
+        objects = ObjectTable(held)
         let moves = try decoder.list(smallest: 34) { (inner: inout CanonicalDecoder) throws(Failure) in
             let root = try inner.digest()
             let record = try inner.number()

@@ -25,7 +25,7 @@ extension LogState {
 
     /// Whether a live object of that kind holds the digest here.
     func holdsLive(_ kind: ObjectKind, _ digest: Digest) -> Bool {
-        (index[digest] ?? []).contains { $0.kind == kind && objects[$0]?.status == .live }
+        objects.names(of: digest).contains { $0.kind == kind && objects[$0]?.status == .live }
     }
 
     /// The envelope of each session that some snapshot here carries and that a new one may lean on.
@@ -124,7 +124,7 @@ extension LogState {
     /// Envelopes that were collected are no longer beside anything.
     mutating func dropResealed(_ names: [ObjectName]) {
         guard !resealed.isEmpty else { return }
-        let gone = Set(names.filter { $0.kind == .envelope && index[$0.digest] == nil }.map(\.digest))
+        let gone = Set(names.filter { $0.kind == .envelope && objects.names(of: $0.digest).isEmpty }.map(\.digest))
         guard !gone.isEmpty else { return }
         resealed = resealed.compactMapValues { resealing in
             var left = resealing

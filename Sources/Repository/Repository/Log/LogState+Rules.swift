@@ -222,9 +222,6 @@ extension LogState {
 
     mutating func hold(_ object: ObjectRef, since record: UInt64) {
         objects[object.name] = Holding(length: object.length, since: record, status: .live, changed: record)
-        // In order, so that equal states are equal whichever way they were reached.
-        let names = index[object.name.digest] ?? []
-        index[object.name.digest] = (names + [object.name]).sorted()
     }
 
     private mutating func holdPages(of listing: Listing, since record: UInt64) {
@@ -243,7 +240,7 @@ extension LogState {
         let fresh = Set(new.map { Kept(kind: $0.kind, digest: $0.digest) })
         func isLive(_ kind: ObjectKind, _ digest: Digest) -> Bool {
             fresh.contains(Kept(kind: kind, digest: digest))
-                || (index[digest] ?? []).contains { $0.kind == kind && objects[$0]?.status == .live }
+                || objects.names(of: digest).contains { $0.kind == kind && objects[$0]?.status == .live }
         }
         for set in clear.sets where !isLive(.set, set) { throw RuleBroken("set \(set) is not live") }
         for reference in clear.envelopes where !wraps(of: reference).contains(where: { isLive(.envelope, $0) }) {
@@ -308,7 +305,7 @@ extension LogState {
 
     /// Whether another copy of the object stays.
     private func isLive(_ name: ObjectName, leavingOut going: Set<ObjectName>) -> Bool {
-        (index[name.digest] ?? []).contains {
+        objects.names(of: name.digest).contains {
             $0.kind == name.kind && !going.contains($0) && objects[$0]?.status == .live
         }
     }
@@ -358,7 +355,8 @@ extension LogState {
             guard !relocation.packs.isEmpty else { throw RuleBroken("pack \(relocation.root) would go") }
         }
         for relocation in relocations {
-            for name in index[relocation.root] ?? [] where !relocation.objects.contains(where: { $0.name == name }) {
+            for name in objects.names(of: relocation.root)
+            where !relocation.objects.contains(where: { $0.name == name }) {
                 change(name, to: .condemned, record: record)
             }
             for object in relocation.objects where objects[object.name] == nil { hold(object, since: record) }
@@ -379,8 +377,6 @@ extension LogState {
         }
         for name in names {
             objects[name] = nil
-            index[name.digest]?.removeAll { $0 == name }
-            if index[name.digest]?.isEmpty == true { index[name.digest] = nil }
             if name.kind == .manifest, snapshots[name.digest]?.isForgotten == true { snapshots[name.digest] = nil }
         }
         dropResealed(names)

@@ -14,6 +14,13 @@ package struct LogState: Sendable, Equatable {
         package var status: Status
         /// The record that last changed the status.
         package var changed: UInt64
+
+        package init(length: UInt64, since: UInt64, status: Status, changed: UInt64) {
+            self.length = length
+            self.since = since
+            self.status = status
+            self.changed = changed
+        }
     }
 
     /// A snapshot that was committed here and is not forgotten, or is still claimed.
@@ -52,7 +59,7 @@ package struct LogState: Sendable, Equatable {
     /// The last record applied, and what the next one names as `previous`.
     package internal(set) var head: UInt64
     package internal(set) var headHash: Digest
-    package internal(set) var objects: [ObjectName: Holding] = [:]
+    package internal(set) var objects = ObjectTable()
     package internal(set) var snapshots: [Digest: Committed] = [:]
     package internal(set) var newest: [DesktopID: Newest] = [:]
     /// Manifests forgotten here: never committed here again.
@@ -125,12 +132,11 @@ package struct LogState: Sendable, Equatable {
 
     /// Names under which an object lies here, good ones first: live before damaged; condemned ones are left out.
     package func names(of kind: ObjectKind, _ digest: Digest) -> [ObjectName] {
-        (index[digest] ?? []).filter { $0.kind == kind && objects[$0]?.status != .condemned }
-            .sorted { (objects[$0]?.status ?? .live, $0) < (objects[$1]?.status ?? .live, $1) }
+        let names = objects.names(of: digest).filter { $0.kind == kind && objects[$0]?.status != .condemned }
+        // As a rule there is one.
+        guard names.count > 1 else { return names }
+        return names.sorted { (objects[$0]?.status ?? .live, $0) < (objects[$1]?.status ?? .live, $1) }
     }
-
-    /// Objects by digest; rebuilt with the state, never stored.
-    var index: [Digest: [ObjectName]] = [:]
 
     /// The packs that hold a root's content now: itself, or what it was repacked into.
     package func packs(for root: Digest) -> [Digest] {

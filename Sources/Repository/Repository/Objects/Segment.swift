@@ -15,6 +15,47 @@ package struct SegmentEntry: Sendable, Hashable {
     package var length: UInt32
 
     package static let byteCount = 56
+
+    package init(
+        id: ChunkID, pack: UInt32, frame: UInt32, offset: UInt32, sealedLength: UInt32, inside: UInt32, length: UInt32
+    ) {
+        self.id = id
+        self.pack = pack
+        self.frame = frame
+        self.offset = offset
+        self.sealedLength = sealedLength
+        self.inside = inside
+        self.length = length
+    }
+
+    /// From 56 bytes, as they stand in segments and in the local index.
+    init(_ bytes: UnsafeRawBufferPointer) {
+        func word(_ index: Int) -> UInt32 {
+            UInt32(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 32 + 4 * index, as: UInt32.self))
+        }
+        id = unsafe ChunkID(Digest(UnsafeRawBufferPointer(rebasing: bytes[..<32])))
+        (pack, frame, offset) = (word(0), word(1), word(2))
+        (sealedLength, inside, length) = (word(3), word(4), word(5))
+    }
+
+    func write(to target: UnsafeMutableRawBufferPointer) {
+        let words = id.digest.words
+        func put(_ word: UInt64, _ at: Int) {
+            unsafe target.storeBytes(of: word.bigEndian, toByteOffset: at, as: UInt64.self)
+        }
+        put(words.0, 0)
+        put(words.1, 8)
+        put(words.2, 16)
+        put(words.3, 24)
+        put(UInt64(pack) << 32 | UInt64(frame), 32)
+        put(UInt64(offset) << 32 | UInt64(sealedLength), 40)
+        put(UInt64(inside) << 32 | UInt64(length), 48)
+    }
+
+    /// Chunk by chunk, and each in the order of its packs.
+    static func isBefore(_ left: SegmentEntry, _ right: SegmentEntry) -> Bool {
+        (left.id, left.pack) < (right.id, right.pack)
+    }
 }
 
 /// A sorted piece of the index: which chunks some packs hold, sealed under the index key. A hint: everything in it
@@ -24,6 +65,11 @@ package struct Segment: Sendable, Equatable {
         package var root: Digest
         /// The session whose key opens it.
         package var origin: SessionID
+
+        package init(root: Digest, origin: SessionID) {
+            self.root = root
+            self.origin = origin
+        }
     }
 
     package var packs: [Pack]
@@ -33,7 +79,7 @@ package struct Segment: Sendable, Equatable {
     private static let magic = Array("BWSG".utf8)
     private static let headerByteCount = 4 + 1 + 32
     /// A session writes several segments rather than a longer one.
-    package static let mostEntries = 1 << 18
+    package static let mostEntries = 1 << 16
 
     package init(packs: [Pack], entries: [SegmentEntry]) {
         self.packs = packs
@@ -48,12 +94,16 @@ package struct Segment: Sendable, Equatable {
                 $0.identifier($1.origin)
             }
             encoder.number(entries.count)
-            for entry in entries {
-                encoder.digest(entry.id.digest)
-                for word in [entry.pack, entry.frame, entry.offset, entry.sealedLength, entry.inside, entry.length] {
-                    for shift in [24, 16, 8, 0] { encoder.byte(UInt8(truncatingIfNeeded: word >> UInt32(shift))) }
-                }
-            }
+            encoder.raw(
+                unsafe [UInt8](unsafeUninitializedCapacity: entries.count * SegmentEntry.byteCount) { target, count in
+                    for (position, entry) in entries.enumerated() {
+                        let at = position * SegmentEntry.byteCount
+                        unsafe entry.write(
+                            to: UnsafeMutableRawBufferPointer(
+                                rebasing: UnsafeMutableRawBufferPointer(target)[at..<at + SegmentEntry.byteCount]))
+                    }
+                    count = entries.count * SegmentEntry.byteCount
+                })
         }
         return header
             + (AESGCM.seal(plain, key: Self.key(secret, salt), associated: header + repository.digest.bytes))
@@ -81,13 +131,8 @@ package struct Segment: Sendable, Equatable {
         unsafe plain.withUnsafeBytes { buffer in
             for position in 0..<count {
                 let at = start + position * SegmentEntry.byteCount
-                func word(_ index: Int) -> UInt32 {
-                    UInt32(bigEndian: unsafe buffer.loadUnaligned(fromByteOffset: at + 32 + 4 * index, as: UInt32.self))
-                }
-                let id = unsafe ChunkID(Digest(UnsafeRawBufferPointer(rebasing: buffer[at..<at + 32])))
-                let entry = SegmentEntry(
-                    id: id, pack: word(0), frame: word(1), offset: word(2), sealedLength: word(3), inside: word(4),
-                    length: word(5))
+                let entry = unsafe SegmentEntry(
+                    UnsafeRawBufferPointer(rebasing: buffer[at..<at + SegmentEntry.byteCount]))
                 if entry.pack < packCount { entries.append(entry) }
             }
         }

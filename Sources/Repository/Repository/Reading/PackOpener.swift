@@ -19,6 +19,8 @@ package final class PackOpener: Sendable {
         var troubles: Set<Trouble> = []
     }
 
+    private static let mostPacks = 4096
+
     private struct Copy: Hashable, Sendable {
         var vault: Int
         var name: ObjectName
@@ -225,7 +227,11 @@ package final class PackOpener: Sendable {
             session = try self.session(header.origin, digest)
         } catch { return .failure(error) }
         let keys = try header.open(session, name: what)
-        cache.access { $0.packs[copy] = keys }
+        cache.access { cache in
+            // So many packs are not read in turn; a header more is read again.
+            if cache.packs.count >= Self.mostPacks { cache.packs = [:] }
+            cache.packs[copy] = keys
+        }
         return .success(keys)
     }
 

@@ -10,7 +10,7 @@ package final class SnapshotReader: Sendable {
     package let snapshot: Snapshot
     let opener: PackOpener
     private let secret: WriterSecret
-    private let places: Places
+    private let places: Monitor<Places>
     private let frames: FrameCache
     /// Packs that were looked into because the index led astray, by root.
     private let tables = Monitor([Digest: ChunkIndex]())
@@ -20,6 +20,24 @@ package final class SnapshotReader: Sendable {
         var index: ChunkIndex
         var allowed: [Bool]
         var rebuilt: ChunkIndex
+
+        init(_ index: ChunkIndex, _ snapshot: Snapshot, _ repository: Repository, _ opener: PackOpener) throws(Failure)
+        {
+            self.index = index
+            allowed = [Bool](repeating: false, count: index.packs.count)
+            var uncovered: [Digest] = []
+            let state = repository.log.state
+            for set in snapshot.clear.sets {
+                for root in try PackSet(try repository.object(.set, set), expecting: set).roots
+                    .flatMap(state.packs(for:))
+                {
+                    let ordinals = index.ordinals(of: root)
+                    for ordinal in ordinals { allowed[Int(ordinal)] = true }
+                    if ordinals.isEmpty { uncovered.append(root) }
+                }
+            }
+            rebuilt = SnapshotReader.rebuild(uncovered, opener)
+        }
 
         func find(_ id: ChunkID) -> Place? {
             if let entry = index.find(id, in: { allowed[Int($0)] }) {
@@ -37,14 +55,14 @@ package final class SnapshotReader: Sendable {
         var entry: SegmentEntry
     }
 
-    /// - Parameter cache: bytes of opened frames kept for reading again.
-    package convenience init(_ repository: Repository, _ snapshot: Snapshot, cache: Int = 64 << 20) throws(Failure) {
+    /// - Parameter cache: bytes of opened frames kept for reading again; nil for what the memory at hand allows.
+    package convenience init(_ repository: Repository, _ snapshot: Snapshot, cache: Int? = nil) throws(Failure) {
         try self.init(repository, snapshot, index: try repository.loadIndex(for: .reading).index, cache: cache)
     }
 
     /// With an index, and perhaps a cache of frames, that serve several readers of one repository.
     package init(
-        _ repository: Repository, _ snapshot: Snapshot, index: ChunkIndex, cache: Int = 64 << 20,
+        _ repository: Repository, _ snapshot: Snapshot, index: ChunkIndex, cache: Int? = nil,
         sharing shared: FrameCache? = nil
     ) throws(Failure) {
         guard let secret = repository.keys.secret else {
@@ -53,33 +71,16 @@ package final class SnapshotReader: Sendable {
         self.repository = repository
         self.snapshot = snapshot
         self.secret = secret
-        frames = shared ?? FrameCache(budget: cache)
+        frames = shared ?? FrameCache(budget: cache ?? repository.resources.memory.frames)
         let envelopes = Dictionary(
             snapshot.clear.envelopes.map { ($0.session, $0.envelope) }, uniquingKeysWith: { first, _ in first })
         opener = PackOpener(repository, envelopes: envelopes)
-        var allowed = [Bool](repeating: false, count: index.packs.count)
-        var uncovered: [Digest] = []
-        let state = repository.log.state
-        for set in snapshot.clear.sets {
-            for root in try PackSet(try repository.object(.set, set), expecting: set).roots.flatMap(state.packs(for:)) {
-                if let ordinal = index.ordinal(of: root) {
-                    allowed[Int(ordinal)] = true
-                } else {
-                    uncovered.append(root)
-                }
-            }
-        }
-        places = Places(index: index, allowed: allowed, rebuilt: Self.rebuild(uncovered, opener))
+        places = Monitor(try Places(index, snapshot, repository, opener))
     }
 
     /// Index of packs that no readable segment covers. A pack whose table is gone too is missed when it is needed.
     private static func rebuild(_ roots: [Digest], _ opener: PackOpener) -> ChunkIndex {
-        let segments = roots.compactMap { root -> Segment? in
-            guard let table = try? opener.table(root) else { return nil }
-            return Segment(
-                packs: [Segment.Pack(root: root, origin: .none)], entries: table.entries(pack: 0))
-        }
-        return ChunkIndex(segments: segments, keeping: { _ in true })
+        ChunkIndex(tables: roots.compactMap { root in (try? opener.table(root)).map { (root, $0) } })
     }
 
     /// What had to be taken from another vault, or could not be had.
@@ -118,6 +119,7 @@ package final class SnapshotReader: Sendable {
     /// that the pack's own table gives; in what the pack was repacked into since the snapshot was opened.
     private func elsewhere(_ id: ChunkID, than place: Place) -> [Place] {
         var found: [Place] = []
+        let places = places.access { $0 }
         let index = places.index
         if let entry = index.find(id, in: { places.allowed[Int($0)] && index.packs[Int($0)].root != place.root }) {
             found.append(Place(root: index.packs[Int(entry.pack)].root, entry: entry))
@@ -133,12 +135,26 @@ package final class SnapshotReader: Sendable {
     }
 
     func find(_ id: ChunkID) throws(Failure) -> Place {
-        guard let place = places.find(id) else {
+        let places = places.access { $0 }
+        if let place = places.find(id) { return place }
+        // A damaged local index is no word about the vault.
+        guard places.index.isHurt, let place = try mended().find(id) else {
             throw Failure(
                 .damaged, "chunk \(id) is in no pack of snapshot \(snapshot.id)",
                 advice: "Name the other vault with --also.")
         }
         return place
+    }
+
+    /// Places by an index made anew, by whoever asks first.
+    private func mended() throws(Failure) -> Places {
+        try places.access { places throws(Failure) in
+            if places.index.isHurt {
+                places = try Places(
+                    try repository.loadIndex(for: .reading).index, snapshot, repository, opener)
+            }
+            return places
+        }
     }
 
     /// The chunk's part of its frame, if the bytes are the ones the id promises.

@@ -43,7 +43,7 @@ extension Repository {
     private func isKnownDamaged(_ committed: LogState.Committed, _ state: LogState) throws(Failure) -> Bool {
         guard state.objects.values.contains(where: { $0.status == .damaged }) else { return false }
         return try state.needs(of: committed, log.pages).contains { digest in
-            let copies = (state.index[digest] ?? []).compactMap { state.objects[$0]?.status }
+            let copies = state.objects.names(of: digest).compactMap { state.objects[$0]?.status }
             return copies.contains(.damaged) && !copies.contains(.live)
         }
     }

@@ -70,11 +70,11 @@ extension BackupSession {
     }
 
     private func commitStage(_ finished: [PackWriter.Finished], _ staging: Staging) throws {
-        guard !finished.isEmpty else { return }
-        let roots = Set(finished.map(\.object.name.digest))
+        try gather(finished)
+        guard !gathered.objects.isEmpty else { return }
+        let roots = gathered.roots
         var objects = staged.isEmpty ? [envelope] : []
-        objects += finished.map(\.object)
-        objects += try putSegments(finished)
+        objects += gathered.objects
         let sets = try putSets(roots)
         objects += sets.new
         let clear = ClearPart(
@@ -82,7 +82,7 @@ extension BackupSession {
             previous: nil, consistency: .crash, readerGeneration: readerGeneration, streams: [], sets: sets.all,
             leans: [], envelopes: [.init(session: id, envelope: envelope.name.digest)], session: id,
             salt: repository.surroundings.random(32))
-        let bytes = finished.reduce(0) { $0 + $1.object.length }
+        let bytes = gathered.bytes
         let part = SealedPart(
             name: staging.name, time: staging.time, host: staging.host, streams: [], storedBytes: bytes, incomplete: 0)
         let manifest = try Manifest(
@@ -94,6 +94,7 @@ extension BackupSession {
                 RecordBody.Commit(
                     origin: .native, session: id, manifest: reference, clear: manifest.clear.bytes, objects: listing))
         }
+        gathered = Gathered()
         staged.stages.append(reference.name.digest)
         staged.roots.formUnion(roots)
         staged.bytes += bytes

@@ -37,7 +37,9 @@ package final class BackupSession {
     private var usedPacks: Set<UInt32> = []
     /// Packs that were looked for, and whether they are there as the log says.
     private var packsLookedFor: [UInt32: Bool] = [:]
-    private var fresh: Set<ChunkID> = []
+    private var fresh: FreshChunks
+    /// What is in packs and segments, and in no commit yet.
+    var gathered = Gathered()
     private var groups: [ChunkKind: PackWriter.Group] = [:]
     private var spareBuffer: [UInt8]?
     private let claim: ClaimID
@@ -51,8 +53,8 @@ package final class BackupSession {
         package var workers = 2
         /// zstd's level.
         package var level = 3
-        /// A pack is closed when it holds this many bytes.
-        package var packBytes = 16 << 20
+        /// A pack is closed when it holds this many bytes; nil for what the memory at hand allows.
+        package var packBytes: Int?
         /// Chunks are compressed together up to this many bytes, and from half of it on by themselves.
         package var groupBytes = 1 << 20
         /// Whose backup it is, for the stages by which an interrupted one is gone on with; nil for none.
@@ -91,13 +93,16 @@ package final class BackupSession {
             parameters: CutParameters(
                 minimum: Int(cut.minimum), average: Int(cut.average), maximum: Int(cut.maximum)))
         var limits = PackWriter.Limits()
-        limits.packBytes = options.packBytes
+        limits.packBytes = options.packBytes ?? repository.resources.memory.packBytes
         limits.groupBytes = options.groupBytes
         self.limits = limits
         packs = PackWriter(
             store: repository.store, session: session, key: key, secret: secret, limits: limits, level: options.level,
             workers: options.workers, surroundings: surroundings)
         index = try repository.loadIndex(for: .writing).index
+        fresh = FreshChunks(
+            IndexOwner(secret: secret, repository: repository.id, vault: repository.vault), repository.resources,
+            surroundings)
     }
 
     // MARK: - Chunks
@@ -114,7 +119,7 @@ package final class BackupSession {
             usedPacks.insert(known.pack)
             return id
         }
-        fresh.insert(id)
+        try fresh.insert(id)
         counters.newBytes += UInt64(bytes.count)
         counters.newChunks += 1
         try unsafe add(bytes, id, kind)
@@ -168,6 +173,7 @@ package final class BackupSession {
         groups[kind] = group
         guard isFull else { return }
         try flush(kind)
+        if packs.finishedChunks >= Segment.mostEntries { try gather(packs.take()) }
         try stageIfDue()
     }
 
@@ -228,12 +234,11 @@ package final class BackupSession {
     ///   what it leans on was collected: then the backup is run again, in a session of its own.
     package func commit(_ draft: Draft) throws -> Snapshot {
         for kind in ChunkKind.allCases { try flush(kind) }
-        let finished = try packs.finish()
+        try gather(try packs.finish())
         var objects = staged.isEmpty ? [envelope] : []
-        objects += finished.map(\.object)
-        objects += try putSegments(finished)
+        objects += gathered.objects
         let reused = usedPacks.map { index.packs[Int($0)] }
-        let own = staged.roots.union(finished.map(\.object.name.digest))
+        let own = staged.roots.union(gathered.roots)
         let sets = try putSets(Set(reused.map(\.root)).union(own))
         objects += sets.new
         let part = SealedPart(
@@ -266,7 +271,22 @@ package final class BackupSession {
         return Snapshot(committed: held, part: part, manifest: committed)
     }
 
-    func putSegments(_ finished: [PackWriter.Finished]) throws(Failure) -> [ObjectRef] {
+    /// Packs of the session, and the segments that tell of them.
+    struct Gathered {
+        var objects: [ObjectRef] = []
+        var bytes: UInt64 = 0
+
+        var roots: Set<Digest> { Set(objects.lazy.filter { $0.name.kind == .pack }.map(\.name.digest)) }
+    }
+
+    /// Puts segments for packs that are in the store; what is left of them in memory are references.
+    func gather(_ finished: [PackWriter.Finished]) throws(Failure) {
+        gathered.objects += finished.map(\.object)
+        gathered.bytes += finished.reduce(0) { $0 + $1.object.length }
+        gathered.objects += try putSegments(finished)
+    }
+
+    private func putSegments(_ finished: [PackWriter.Finished]) throws(Failure) -> [ObjectRef] {
         var references: [ObjectRef] = []
         var packs: [Segment.Pack] = []
         var entries: [SegmentEntry] = []
@@ -303,7 +323,7 @@ package final class BackupSession {
     }
 
     /// Envelopes of this session and of every session whose packs are used.
-    private func envelopes(_ reused: [Segment.Pack]) throws(Failure) -> [ClearPart.SessionEnvelope] {
+    private func envelopes(_ reused: [IndexedPack]) throws(Failure) -> [ClearPart.SessionEnvelope] {
         let known = repository.log.state.envelopes
         var needed = [id: envelope.name.digest]
         for pack in reused {

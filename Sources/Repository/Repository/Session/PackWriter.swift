@@ -29,6 +29,8 @@ package final class PackWriter: Sendable {
     package struct Finished: Sendable {
         package var object: ObjectRef
         package var table: PackTable
+
+        var chunks: Int { table.frames.reduce(0) { $0 + $1.chunks.count } }
     }
 
     package struct Limits: Sendable {
@@ -143,6 +145,8 @@ package final class PackWriter: Sendable {
     }
 
     var storedBytes: UInt64 { state.access { $0.storedBytes } }
+    /// Chunks in packs that were not taken.
+    var finishedChunks: Int { state.access { $0.finished.reduce(0) { $0 + $1.chunks } } }
 
     // MARK: - 2. Compress
 

@@ -85,8 +85,12 @@ package struct CanonicalDecoder: Sendable {
     }
 
     package mutating func identifier<Owner>(_: Owner.Type = Owner.self) throws(Failure) -> Identifier<Owner> {
-        guard let value = Identifier<Owner>(try raw(16)) else { throw malformed("it ends early") }
-        return value
+        let end = offset + Identifier<Owner>.byteCount
+        guard end <= self.end else { throw malformed("it ends early") }
+        defer { offset = end }
+        return unsafe bytes.withUnsafeBytes {
+            unsafe Identifier(reading: UnsafeRawBufferPointer(rebasing: $0[offset..<end]))
+        }
     }
 
     /// A list of at most `limit` elements, each at least `smallest` bytes: a huge count costs nothing.

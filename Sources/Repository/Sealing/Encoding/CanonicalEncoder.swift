@@ -36,7 +36,7 @@ package struct CanonicalEncoder: Sendable {
 
     package mutating func text(_ value: String) { string(Array(value.utf8)) }
     package mutating func digest(_ value: Digest) { value.append(to: &bytes) }
-    package mutating func identifier<Owner>(_ value: Identifier<Owner>) { raw(value.bytes) }
+    package mutating func identifier<Owner>(_ value: Identifier<Owner>) { value.append(to: &bytes) }
 
     package mutating func list<Element>(
         _ elements: some Collection<Element>, _ encode: (inout CanonicalEncoder, Element) -> Void

@@ -21,6 +21,18 @@ package struct Identifier<Owner>: Hashable, Comparable, Sendable, CustomStringCo
         self.init(high: words[0], low: words[1])
     }
 
+    /// Reads 16 bytes; the caller has checked that they are there. A log holds hundreds of thousands.
+    package init(reading bytes: UnsafeRawBufferPointer) {
+        precondition(bytes.count == Self.byteCount)
+        high = UInt64(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self))
+        low = UInt64(bigEndian: unsafe bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+    }
+
+    package func append(to out: inout [UInt8]) {
+        let inOrder = (high.bigEndian, low.bigEndian)
+        unsafe withUnsafeBytes(of: inOrder) { unsafe out.append(contentsOf: $0) }
+    }
+
     package init?(hex: String) {
         guard let bytes = Hex.decode(hex) else { return nil }
         self.init(bytes)
