@@ -69,15 +69,21 @@ package final class SnapshotReader: Sendable {
                 }
             }
         }
-        places = Places(index: index, allowed: allowed, rebuilt: Self.rebuild(uncovered, opener))
+        places = Places(index: index, allowed: allowed, rebuilt: try Self.rebuild(uncovered, opener))
     }
 
-    /// Index of packs that no readable segment covers. A pack whose table is gone too is missed when it is needed.
-    private static func rebuild(_ roots: [Digest], _ opener: PackOpener) -> ChunkIndex {
-        let segments = roots.compactMap { root -> Segment? in
-            guard let table = try? opener.table(root) else { return nil }
-            return Segment(
-                packs: [Segment.Pack(root: root, origin: .none)], entries: table.entries(pack: 0))
+    /// Index of packs that no readable segment covers. A pack whose table is gone too is missed when it is needed; that a
+    /// store does not answer says nothing of a pack.
+    private static func rebuild(_ roots: [Digest], _ opener: PackOpener) throws(Failure) -> ChunkIndex {
+        var segments: [Segment] = []
+        for root in roots {
+            do throws(Failure) {
+                let table = try opener.table(root)
+                segments.append(
+                    Segment(packs: [Segment.Pack(root: root, origin: .none)], entries: table.entries(pack: 0)))
+            } catch {
+                guard error.code == .damaged || error.code == .notFound else { throw error }
+            }
         }
         return ChunkIndex(segments: segments, keeping: { _ in true })
     }
@@ -125,7 +131,7 @@ package final class SnapshotReader: Sendable {
         let state = (try? repository.log.refresh()) ?? repository.log.state
         for root in [place.root] + state.packs(for: place.root) where !found.contains(where: { $0.root == root }) {
             let known = tables.access { $0[root] }
-            let table = known ?? Self.rebuild([root], opener)
+            guard let table = known ?? (try? Self.rebuild([root], opener)) else { continue }
             if known == nil { tables.access { $0[root] = table } }
             if let entry = table.find(id, in: { _ in true }) { found.append(Place(root: root, entry: entry)) }
         }
