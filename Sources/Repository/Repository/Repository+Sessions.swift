@@ -21,11 +21,15 @@ extension Repository {
     package func loadIndex(for use: IndexUse) throws(Failure) -> (index: ChunkIndex, damaged: [ObjectName]) {
         guard let secret = keys.secret else { throw Failure(.refused, "the index of \(store.location) needs its key") }
         let state = log.state
+        let distrusted = use == .writing ? distrustedSessions(state) : []
         var segments: [Segment] = []
         var damaged: [ObjectName] = []
         var seen: Set<Digest> = []
         for (name, held) in state.objects.sorted(by: { $0.key < $1.key })
-        where name.kind == .segment && held.status != .condemned && !seen.contains(name.digest) {
+        where name.kind == .segment && held.status != .condemned && !seen.contains(name.digest)
+            // Nor is a revoked writer believed on what lies in the packs of others.
+            && !distrusted.contains(name.session)
+        {
             do throws(Failure) {
                 let bytes = try objects.read(name)
                 segments.append(try Segment(bytes, secret, repository: id, name: name.path))
@@ -33,7 +37,6 @@ extension Repository {
             } catch  where error.code == .damaged || error.code == .notFound { damaged.append(name) }
         }
         let envelopes = state.envelopes
-        let distrusted = use == .writing ? distrustedSessions(state) : []
         let index = ChunkIndex(segments: segments) { pack in
             let names = state.names(of: .pack, pack.root)
             switch use {
