@@ -1,6 +1,9 @@
 # make build       the release programs in .build/release
 # make demo        the main job, end to end, on this machine   [SOURCE=/some/folder] [KEEP=1]
 # make test        every test; starts a Ceph on loopback for those of S3, and stops it
+# make simulate    writers, copiers, collectors, owners and thieves against each other   [SEEDS=1000] [FROM=1000] [SEED=x]
+# make fuzz        every decoder under a fuzzer, so many seconds each   [SECONDS=60] [TARGET=name] [KEEP=1]
+# make sanitize    the suites of the engine under the address and the thread sanitizer   [SANITIZER=address|thread]
 # make lint        format and style, warnings are errors
 # make bench-large opening, backup and restore at 100 million chunks   [CHUNKS=n] [PLACE=dir] [WRITE=1]
 # make bench       a table against restic, borg, tar, cp and find   [ROUNDS=7] [SMALL=1] [WRITE=1]
@@ -23,7 +26,7 @@ INSTALL := bash Sites/install/install.sh
 FIXTURE := $(BREAKWATER_FIXTURES)/desktop.raw
 RECIPE := $(shell find Fixtures/desktop -type f)
 
-.PHONY: build build-tests test demo lint format bench bench-large packages-build packages-ceph packages-test packages-desktop fixtures clean
+.PHONY: build build-tests test demo simulate fuzz sanitize lint format bench bench-large packages-build packages-ceph packages-test packages-desktop fixtures clean
 
 build: packages-build
 	$(SWIFT_BUILD)
@@ -38,6 +41,23 @@ test: build-tests fixtures packages-ceph packages-test
 demo: build fixtures
 	@$(INSTALL) Sites/install/demo.txt
 	@bash Sites/demo/run.sh
+
+# One seed alone says how it went and the hash of all its store calls; the same seed gives the same hash.
+simulate: packages-build
+	BREAKWATER_MODULES=Simulation $(SWIFT_BUILD) --build-tests
+	BREAKWATER_MODULES=Simulation BREAKWATER_SEEDS=$(if $(SEED),,$(or $(SEEDS),1000)) BREAKWATER_SEED=$(SEED) \
+		BREAKWATER_SEEDS_FROM=$(FROM) $(SWIFT_TEST) --filter RaceTests
+
+# In a build of its own, since everything in it is instrumented.
+FUZZ_BUILD := BREAKWATER_FUZZ=1 BREAKWATER_MODULES=Fuzzer $(SWIFT_BUILD) --scratch-path .build-fuzz \
+	--sanitize=fuzzer --sanitize=address --product Fuzzer
+
+fuzz: packages-build
+	$(FUZZ_BUILD)
+	@bash Sites/fuzz/fuzz.sh .build-fuzz/release/Fuzzer $(or $(SECONDS),60)
+
+sanitize: packages-build packages-test
+	@for sanitizer in $(or $(SANITIZER),address thread); do bash Sites/sanitize/sanitize.sh $$sanitizer || exit; done
 
 lint:
 	swift format lint --strict --recursive --parallel Sources Tests Package.swift
@@ -72,4 +92,4 @@ packages-desktop:
 	@$(INSTALL) --knowing linux-image-cloud-amd64 Fixtures/desktop/packages.txt
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-*

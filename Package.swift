@@ -177,7 +177,8 @@ let programs: [Module] = [
 ]
 
 /// Shared by tests: doubles and fixtures (`Support`), the suite every store must pass (`Conformance`), a repository
-/// with snapshots to read (`ReadingEstate`), the S3 engine that `make test` starts (`Engine`).
+/// with snapshots to read (`ReadingEstate`), the S3 engine that `make test` starts (`Engine`), decoders under hostile
+/// input (`FuzzTargets`) and what libFuzzer calls (`Fuzzer`).
 let testSupport: [Module] = [
     Module(name: "Conformance", imports: ["Platform", "ObjectStore"]),
     Module(name: "Support", imports: ["Platform", "ObjectStore", "Conformance"]),
@@ -185,11 +186,19 @@ let testSupport: [Module] = [
         name: "ReadingEstate",
         imports: ["Platform", "ObjectStore", "Sealing", "Repository", "Capture", "Support"]),
     Module(name: "Engine", imports: ["Platform", "ObjectStore", "S3Store"]),
+    Module(
+        name: "FuzzTargets",
+        imports: [
+            "Platform", "S3Store", "Sealing", "Repository", "Capture", "Browse", "Mount", "Hypervisor", "BlockServer",
+            "ReadingEstate", "Support",
+        ]),
+    Module(name: "Fuzzer", imports: ["FuzzTargets"]),
 ]
 
 /// Suites that belong to no single module.
 let crossTests: [Module] = [
     Module(name: "Tidy"),
+    Module(name: "Fuzz", imports: ["Platform", "FuzzTargets"]),
     Module(
         name: "Simulation",
         imports: ["Platform", "ObjectStore", "Sealing", "Repository", "Replication", "Capture", "Restore", "Support"]),
@@ -268,10 +277,17 @@ func program(_ module: Module) -> Target {
         path: "Sources/Programs/\(module.name)", swiftSettings: settings)
 }
 
+/// libFuzzer brings a `main` of its own: the fuzzer is a program in `make fuzz` alone.
+let isFuzzing = Context.environment["BREAKWATER_FUZZ"] != nil
+
 func support(_ module: Module) -> Target {
-    .target(
-        name: module.name, dependencies: locals(module.imports) + module.libraries,
-        path: "Tests/\(module.name)", swiftSettings: testSettings)
+    let (dependencies, path) = (locals(module.imports) + module.libraries, "Tests/\(module.name)")
+    guard isFuzzing, module.name == "Fuzzer" else {
+        return .target(name: module.name, dependencies: dependencies, path: path, swiftSettings: testSettings)
+    }
+    return .executableTarget(
+        name: module.name, dependencies: dependencies, path: path,
+        swiftSettings: testSettings + [.unsafeFlags(["-parse-as-library"])])
 }
 
 var targets = foreign

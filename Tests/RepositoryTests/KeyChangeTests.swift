@@ -224,6 +224,24 @@ struct KeyChangeTests {
             .map { ObjectRef(name: $0.key, length: $0.value.length) }
         try site.appendAsSite { .condemn(.inline(held), counted: $0.head) }
     }
+
+    @Test func aSlotThatWasOnItsWayDuringTheEndIsGone() throws {
+        let keys = try KeyEstate(seed: 12)
+        let (slots, slow) = (keys.store.copy(), try keys.change(keys.store, seed: 60))
+        _ = try Destruction(ended: [], living: [try keys.open(keys.store)]).run { _, _ in }
+        #expect(bare { _ = try slow.add(keys.second, cost: .light) } == Failure(.refused, ""))
+        #expect(keys.store.keys.filter { $0.hasPrefix("slots/") } == [])
+        // One that a network held up until then goes when what is left is collected.
+        let late = try #require(slots.keys.first { $0.hasPrefix("slots/") })
+        let name = try #require(ObjectName(path: late))
+        let bytes = try slots.get(try name.key(), atMost: name.kind.largest)
+        try Repository.put(bytes, as: .slot, session: .random(.seeded(70)), keys.store)
+        let site = try Repository.open(
+            keys.store, .keyless, site: slow.vaults[0].keys.site, heads: NoHeadMemory(), surroundings: .seeded(1))
+        var collector = Collector(site)
+        _ = try collector.run()
+        #expect(keys.store.keys.filter { $0.hasPrefix("slots/") } == [])
+    }
 }
 
 /// A store that lets something happen just before its next put under a prefix.

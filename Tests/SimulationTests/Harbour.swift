@@ -7,8 +7,10 @@ import Support
 /// One repository and the keys of everybody who works on it.
 final class Harbour: Sendable {
     let surroundings: Surroundings
+    /// As it was made: what somebody holds who kept the keys of the first day.
     let bundle: KeyBundle
     let site: SigningKey
+    let passphrase = SlotKey.passphrase(Array("x".utf8))
     private let slot: [UInt8]
 
     init(seed: UInt64) throws {
@@ -16,7 +18,7 @@ final class Harbour: Sendable {
         bundle = try KeyBundle.make(
             cut: .init(minimum: 256, average: 1024, maximum: 4096), surroundings: surroundings)
         site = try SigningKey(random: surroundings)
-        slot = try Slot.wrap(bundle, passphrase: Array("x".utf8), cost: .light, surroundings: surroundings).bytes
+        slot = try Slot.wrap(bundle, passphrase, cost: .light, surroundings: surroundings).bytes
     }
 
     func make(in store: any ObjectStore) throws {
@@ -24,14 +26,14 @@ final class Harbour: Sendable {
             in: store, charter: bundle.charter, slots: [slot], site: site, surroundings: surroundings)
     }
 
-    /// As the owner, with the site key, unless said otherwise.
+    /// As the owner, by a slot of the vault, unless said otherwise; with the site key of the first vault, unless another
+    /// is given.
     func open(
         _ store: any ObjectStore, _ access: Repository.Access? = nil, site key: SigningKey? = nil,
         heads: any HeadMemory = NoHeadMemory(), surroundings own: Surroundings? = nil
     ) throws -> Repository {
-        let own = own ?? surroundings
-        return try Repository.open(
-            store, access ?? .granted(try Keys(owning: bundle, surroundings: own)), expecting: bundle.repository,
-            site: key ?? site, heads: heads, surroundings: own)
+        try Repository.open(
+            store, access ?? .slot(passphrase), expecting: bundle.repository, site: key ?? site, heads: heads,
+            surroundings: own ?? surroundings)
     }
 }

@@ -1,5 +1,6 @@
 import Platform
 import Repository
+import Sealing
 
 /// What the programs of a run say they did, to hold the vaults to.
 final class Ledger: Sendable {
@@ -10,49 +11,73 @@ final class Ledger: Sendable {
         var committed: Set<Digest> = []
         /// Manifests that a collector forgot, or tried to, by the vault's location.
         var forgotten: [String: Set<Digest>] = [:]
-        /// Writers and copiers that are not done.
-        var working = 3
+        /// Programs for whose sake the others go on.
+        var working = 0
+        /// The stolen writer, while there is one; labels of what others began before its revocation stood, which its lies
+        /// may have led astray.
+        var thief: AuthorID?
+        var isRevoked = false
+        var exposed: Set<String> = []
+        /// From here on everybody may be refused.
+        var isDestroying = false
         /// Programs that came to no good end.
         var problems: [String] = []
-        var condemned = 0
-        var deleted = 0
-        var released = 0
-        var restored = 0
-        var repacked = 0
-        var refused = 0
-        var copied = 0
-        var staged = 0
+        /// How often each thing happened.
+        var counts: [Event: Int] = [:]
+    }
+
+    enum Event: String, CaseIterable {
+        case committed, staged, copied, restored, condemned, deleted, released, repacked, checked, forgotten
+        case rotated, retired, revoked, voided, destroyed, stolen, astray, refused, slept, late, torn
     }
 
     private let monitor = Monitor(Contents())
     var contents: Contents { monitor.access { $0 } }
     func note(_ body: (inout Contents) -> Void) { monitor.access { body(&$0) } }
+    func count(_ event: Event, _ more: Int = 1) { note { $0.counts[event, default: 0] += more } }
+    func complain(_ problem: String) { note { $0.problems.append(problem) } }
+}
 
-    /// Tries again whatever a program may rightly meet, and gives up on what it may not.
-    /// - Returns: false when the program died.
+/// What every program of a run has: its name, its place in the order of turns, and what it knows of the others.
+struct Berth: Sendable {
+    let name: String
+    let number: Int
+    let harbour: Harbour
+    let siteKeys: SharedSiteKeys
+    let ledger: Ledger
+    let turns: Interleaving
+    let surroundings: Surroundings
+
+    enum Outcome { case done, died, over }
+
+    /// Tries again whatever a program may rightly meet, and gives up on what it may not. Between two tries others move:
+    /// that is all the fairness that is asked for.
     @discardableResult
-    func persistently(_ program: String, attempts: Int = 40, _ body: () throws -> Void) -> Bool {
+    func persistently(attempts: Int = 60, _ body: () throws -> Void) -> Outcome {
         var last: (any Error)?
-        for _ in 0..<attempts {
+        for attempt in 1...attempts {
             do {
                 try body()
-                return true
+                return .done
             } catch let failure as Failure {
                 last = failure
                 switch failure.code {
-                case .cancelled: return false
-                case .refused: note { $0.refused += 1 }
+                case .cancelled: return .died
+                case .refused:
+                    ledger.count(.refused)
+                    if ledger.contents.isDestroying { return .over }
                 case .unreachable, .damaged, .notFound, .unknownOutcome: break
                 default:
-                    note { $0.problems.append("\(program): \(failure)") }
-                    return true
+                    ledger.complain("\(name): \(failure)")
+                    return .over
                 }
             } catch {
-                note { $0.problems.append("\(program): \(error)") }
-                return true
+                ledger.complain("\(name): \(error)")
+                return .over
             }
+            turns.rest(number, calls: 10 * attempt)
         }
-        note { $0.problems.append("\(program) came to no end: \(last.map { "\($0)" } ?? "")") }
-        return true
+        ledger.complain("\(name) came to no end: \(last.map { "\($0)" } ?? "")")
+        return .over
     }
 }

@@ -26,7 +26,7 @@ package final class MountSession: Sendable {
         complain: @escaping @Sendable (String) -> Void
     ) throws(Failure) {
         self.limits = limits
-        responder = FuseResponder(SnapshotTree(shape, limits, readers), complain: complain)
+        responder = FuseResponder(shape, readers, limits: limits, complain: complain)
         channel = try FuseChannel(at: path)
     }
 
@@ -65,8 +65,7 @@ package final class MountSession: Sendable {
             }
             if let problem { throw problem }
             guard let count else { return }
-            guard let request = FuseRequest(buffer[..<count]) else { continue }
-            if let (head, body) = responder.answer(request).encoded(for: request.unique) { channel.send(head, body) }
+            if let (head, body) = responder.answer(buffer[..<count]) { channel.send(head, body) }
         }
     }
 

@@ -78,12 +78,18 @@ package struct Replicator: Sendable {
         let mirror = OriginMirror(source, target)
         report.records = try mirror.advance()
         try mirror.passOnKeys()
+        if !isNew, !source.log.state.isDestroyed, !target.log.state.isDestroyed { try carrySlots(source, target) }
+        // What the root said while slots were on their way is passed on too: a destruction did not know of them.
+        let mirrored = source.log.state.head
+        if try source.log.refresh().head > mirrored {
+            report.records += try mirror.advance()
+            try mirror.passOnKeys()
+        }
         guard !source.log.state.isDestroyed, !target.log.state.isDestroyed else {
             throw Failure(
                 .refused, "repository \(source.id) was destroyed by its owner",
                 advice: "Nothing of it is copied. The destruction stands in \(destination.location) too.")
         }
-        if !isNew { try carrySlots(source) }
         let pending = pendingSnapshots(source, target, &report)
         let meter = CopyMeter(pending, source, target, report: progress)
         var copy = SnapshotCopy(
@@ -197,12 +203,10 @@ package struct Replicator: Sendable {
     }
 
     /// Slots that were made at the origin since: each under two names, as in a new repository.
-    private func carrySlots(_ source: Repository) throws(Failure) {
+    private func carrySlots(_ source: Repository, _ target: Repository) throws(Failure) {
         let there = Set(try Repository.slotNames(destination).map(\.digest))
         for slot in try slots(of: source) where !there.contains(slot.digest) {
-            for _ in 0..<2 {
-                try Repository.put(slot.bytes, as: .slot, session: .random(surroundings), destination)
-            }
+            try target.putSlot(slot.bytes)
         }
     }
 }

@@ -8,20 +8,28 @@ extension Repository {
         !distrustedSessions(log.state).contains(snapshot.clear.session)
     }
 
-    /// Sessions whose author was revoked: their packs are read, and never leaned on again. Of a copied commit, which
-    /// its site signed, the author is the one who signed the commit at the origin.
+    /// Sessions whose author was revoked: their packs are read, and never leaned on again, and their segments are not
+    /// believed. Of a copied commit, which its site signed, the author is the one who signed the commit at the origin.
     ///
-    /// An author who cannot be made out is not trusted: content is stored again, and nothing is lost by it.
+    /// Once anybody was revoked, an author who cannot be made out is not trusted either, for example since the session's
+    /// own snapshot was collected: content is stored again, and nothing is lost by it.
     func distrustedSessions(_ state: LogState) -> Set<SessionID> {
         guard !state.revoked.isEmpty else { return [] }
-        var sessions = state.distrustedSessions
+        // Relocations are the site's.
+        var trusted = Set(state.moved.values.flatMap { $0.objects.map(\.name.session) })
         for snapshot in state.snapshots.values {
-            guard case .copied(let vault, let number, let hash) = snapshot.origin else { continue }
-            if author(of: snapshot, vault, number, hash).map(state.revoked.contains) ?? true {
-                sessions.insert(snapshot.clear.session)
+            let author =
+                switch snapshot.origin {
+                case .native: snapshot.author
+                case .copied(let vault, let number, let hash): author(of: snapshot, vault, number, hash)
+                }
+            // What was copied lies under the names of the session that copied it.
+            if let author, !state.revoked.contains(author) {
+                trusted.formUnion([snapshot.clear.session, snapshot.manifest.name.session])
             }
         }
-        return sessions
+        let known = Set(state.objects.keys.map(\.session)).union(state.envelopes.keys)
+        return known.subtracting(trusted).union(state.distrustedSessions)
     }
 
     /// The origin's record is known by its hash, which the copied commit carries. Where it is itself a copy, or its

@@ -82,6 +82,16 @@ struct InterruptionTests {
         #expect(throws: Failure(.refused, "")) { try after.planVoid(of: next) }
     }
 
+    /// Whoever may put objects, a stolen writer say, must not keep everybody from appending for ever.
+    @Test(arguments: [2, 1 << 40] as [UInt64]) func junkUnderALaterNumberStopsNobody(distance: UInt64) throws {
+        let damage = try DamageEstate(seed: 77)
+        let next = try damage.open(damage.store).log.state.head + 1
+        try damage.store.put(try Record.key(next + distance), [1, 2, 3], use: .log)
+        let repository = try damage.open(damage.store)
+        #expect(repository.log.shortfall == nil)
+        _ = try repository.claim(.session(.random(.seeded(1))))
+    }
+
     @Test func anAuthenticRecordIsNotVoided() throws {
         let damage = try DamageEstate(seed: 74)
         let repository = try damage.open(damage.store)

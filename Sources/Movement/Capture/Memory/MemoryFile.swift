@@ -1,14 +1,14 @@
-import Platform
-import Repository
-import Sealing
+package import Platform
+package import Repository
+package import Sealing
 
 /// The files in a memory that an earlier capture wrote, with sixteen bytes held for each.
-final class MemoryFile {
-    struct Found {
-        var content: ContentRef
-        var attributes: [TreeEntry.ExtendedAttribute]
+package final class MemoryFile {
+    package struct Found {
+        package var content: ContentRef
+        package var attributes: [TreeEntry.ExtendedAttribute]
         /// Where the ids of its chunks begin and end, where it has a list of them.
-        var chunks: Range<UInt64>
+        package var chunks: Range<UInt64>
     }
 
     private struct Place {
@@ -23,7 +23,7 @@ final class MemoryFile {
     private static let most = 8 << 20
 
     /// Nil when there is none at the path, or it is another's.
-    init?(_ path: AbsolutePath, _ secret: WriterSecret, _ repository: RepositoryID) {
+    package init?(_ path: AbsolutePath, _ secret: WriterSecret, _ repository: RepositoryID) {
         guard let items = MemoryItems(path, secret, repository) else { return nil }
         self.items = items
         scan()
@@ -43,7 +43,7 @@ final class MemoryFile {
         index.sort { ($0.prefix, $0.position) < ($1.prefix, $1.position) }
     }
 
-    func find(_ key: MemoryFormat.Key) -> Found? {
+    package func find(_ key: MemoryFormat.Key) -> Found? {
         var (low, high) = (0, index.count)
         while low < high {
             let middle = (low + high) / 2
@@ -72,7 +72,7 @@ final class MemoryFile {
     }
 
     /// Calls `take` with each stretch of the ids in that range; false as soon as `take` says so or they cannot be read.
-    func forEachStretch(in range: Range<UInt64>, _ take: ([UInt8]) -> Bool) -> Bool {
+    package func forEachStretch(in range: Range<UInt64>, _ take: ([UInt8]) -> Bool) -> Bool {
         var position = range.lowerBound
         while position < range.upperBound {
             guard let next = try? items.item(position), next.kind == .chunks,

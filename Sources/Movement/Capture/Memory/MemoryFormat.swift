@@ -6,13 +6,13 @@ import Sealing
 /// them shorter. In the frames, items: a byte for the kind, four for the length, and the payload.
 ///
 /// A file that was cut off is good as far as its last whole frame.
-enum MemoryFormat {
-    static let magic = Array("BWFM".utf8) + [2]
-    static let saltByteCount = 32
+package enum MemoryFormat {
+    package static let magic = Array("BWFM".utf8) + [2]
+    package static let saltByteCount = 32
     static let headerByteCount = magic.count + saltByteCount
-    static let frameByteCount = 64 << 10
+    package static let frameByteCount = 64 << 10
     static let sealedByteCount = frameByteCount + AESGCM.tagByteCount
-    static let itemHeaderByteCount = 5
+    package static let itemHeaderByteCount = 5
     static let longestItem = 128 << 10
     /// Ids in one item.
     static let mostIDs = 1024
@@ -29,9 +29,11 @@ enum MemoryFormat {
     }
 
     /// What a file is known by: half of a hash over its identity.
-    struct Key: Equatable {
+    package struct Key: Equatable {
         var high: UInt64
         var low: UInt64
+
+        package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
 
         init(_ file: FileIdentity) {
             var bytes: [UInt8] = []
@@ -73,5 +75,5 @@ enum MemoryFormat {
         (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
     }
 
-    static func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+    package static func word(_ bytes: ArraySlice<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
 }

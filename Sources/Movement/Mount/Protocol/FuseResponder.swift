@@ -1,11 +1,11 @@
-import Browse
+package import Browse
 import Glibc
 import Platform
 import Repository
 
 /// Answers the kernel's requests: bytes in, an answer out. Whatever a snapshot holds, the answer is what it says or an
 /// error. Safe to use from several threads.
-final class FuseResponder: Sendable {
+package final class FuseResponder: Sendable {
     let tree: SnapshotTree
     private let complain: @Sendable (String) -> Void
     private let state = Monitor(State())
@@ -23,12 +23,22 @@ final class FuseResponder: Sendable {
     private static let largestRead = 1 << 20
     private static let mostComplaints = 1000
 
-    init(_ tree: SnapshotTree, complain: @escaping @Sendable (String) -> Void) {
-        self.tree = tree
+    /// - Parameter complain: told, from several threads, of what could not be read.
+    package init(
+        _ shape: SnapshotMenu.Shape, _ readers: Readers, limits: MountLimits,
+        complain: @escaping @Sendable (String) -> Void
+    ) {
+        tree = SnapshotTree(shape, limits, readers)
         self.complain = complain
     }
 
-    func answer(_ request: FuseRequest) -> FuseAnswer {
+    /// The answer to a request as it came over the channel, its head and what follows; nil for what is no request, or
+    /// waits for no answer.
+    package func answer(_ bytes: ArraySlice<UInt8>) -> (head: [UInt8], body: ArraySlice<UInt8>)? {
+        FuseRequest(bytes).flatMap { answer($0).encoded(for: $0.unique) }
+    }
+
+    private func answer(_ request: FuseRequest) -> FuseAnswer {
         guard let operation = FuseOperation(rawValue: request.operation) else { return .error(ENOSYS) }
         switch operation {
         case .initialize: return initialize(request)

@@ -52,6 +52,8 @@ package struct Collector {
     /// - Throws: `.refused` without the site's key; `.damaged` when a set cannot be read, before anything is condemned;
     ///   errors of the store. Whatever it throws, what is needed is there, and the next run goes on.
     package mutating func run() throws -> CollectReport {
+        // One that a network held up, or that somebody put who then died, after the destruction had looked for all.
+        if repository.log.state.isDestroyed { try repository.destroySlots() }
         try delete()
         try forgetStages()
         let listed = try list()

@@ -32,8 +32,15 @@ extension Repository {
     }
 
     /// Puts a slot under two names, as in a new repository.
-    func put(_ slot: Slot) throws(Failure) {
-        for _ in 0..<2 { try Self.put(slot.bytes, as: .slot, session: .random(surroundings), store) }
+    ///
+    /// The repository may be destroyed meanwhile, and whoever does that look for slots before this one arrives: so it is
+    /// looked at after the put, and then there is none left either way.
+    /// - Throws: `.refused` when it was destroyed.
+    package func putSlot(_ bytes: [UInt8]) throws(Failure) {
+        for _ in 0..<2 { try Self.put(bytes, as: .slot, session: .random(surroundings), store) }
+        guard try log.refresh().isDestroyed else { return }
+        try destroySlots()
+        throw Self.destroyed(id, at: store.location)
     }
 
     func delete(_ slot: HeldSlot) throws(Failure) {

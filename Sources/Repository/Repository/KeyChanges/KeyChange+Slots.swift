@@ -37,7 +37,7 @@ extension KeyChange {
 
     private func put(_ key: SlotKey, _ cost: Slot.Cost) throws(Failure) -> Digest {
         let slot = try Slot.wrap(bundle, key, cost: cost, surroundings: surroundings)
-        for vault in vaults { try vault.put(slot) }
+        for vault in vaults { try vault.putSlot(slot.bytes) }
         return SHA256.hash(slot.bytes)
     }
 
@@ -117,7 +117,7 @@ extension KeyChange {
             for place in Set(slots.compactMap { opened[$0.digest] }).sorted() {
                 let slot = try wrapped[place] ?? Slot.wrap(new, keys[place], cost: cost, surroundings: surroundings)
                 wrapped[place] = slot
-                try vault.put(slot)
+                try vault.putSlot(slot.bytes)
                 put.append((vault, slot))
             }
         }

@@ -186,12 +186,15 @@ package final class Log: Sendable {
 
     /// The log ends where a number is not there, unless a listing knows a later one: then a record was lost. A
     /// listing decides nothing but to look again.
+    ///
+    /// Only a record of this log shows that another was lost: who may put objects could put junk under any number, and
+    /// keep everybody from appending until the log has got there.
     private func lookBeyondHead() throws(Failure) {
         while true {
             let next = monitor.access { $0.state.head + 1 }
             guard let after = try? Record.key(next - 1),
                 let listed = try? store.list(prefix: "log/", after: after, limit: 10),
-                listed.contains(where: { Record.number(of: $0.key) ?? 0 > next }),
+                try isRecordMissed(next, listed.map(\.key)),
                 try refresh().head + 1 == next
             else { return }
             try monitor.access { contents throws(Failure) in
@@ -199,6 +202,18 @@ package final class Log: Sendable {
             }
             guard try refresh().head >= next else { return }
         }
+    }
+
+    /// Whether one of the keys has an authentic record after `next`, by an author that is not revoked.
+    private func isRecordMissed(_ next: UInt64, _ keys: [StoreKey]) throws(Failure) -> Bool {
+        let state = state
+        for number in keys.compactMap(Record.number) where number > next {
+            for bytes in try Self.halves(store, number)?.different ?? [] where Self.record(bytes, number, state) != nil
+            {
+                if !(Record.certifiedAuthor(bytes).map(state.revoked.contains) ?? false) { return true }
+            }
+        }
+        return false
     }
 
     /// A log behind the head that was seen here before was rolled back: it is refused until the root accepts a head of

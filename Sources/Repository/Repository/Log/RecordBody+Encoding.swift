@@ -1,5 +1,5 @@
-import Platform
-import Sealing
+package import Platform
+package import Sealing
 
 extension RecordBody {
     func encode(to encoder: inout CanonicalEncoder) {
@@ -60,7 +60,7 @@ extension RecordBody {
         }
     }
 
-    init(from decoder: inout CanonicalDecoder) throws(Failure) {
+    package init(from decoder: inout CanonicalDecoder) throws(Failure) {
         switch try decoder.byte() {
         case 0:
             self = .genesis(

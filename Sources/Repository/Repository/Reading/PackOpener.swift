@@ -118,7 +118,9 @@ package final class PackOpener: Sendable {
     }
 
     /// The bytes that a frame's plaintext stands for.
-    static func decompress(_ plain: [UInt8], _ what: String, _ zstd: ZstdDecompressor) throws(Failure) -> [UInt8] {
+    package static func decompress(_ plain: [UInt8], _ what: String, _ zstd: ZstdDecompressor) throws(Failure)
+        -> [UInt8]
+    {
         let header = FrameCodec.headerByteCount
         guard plain.count >= header, let codec = FrameCodec(rawValue: plain[0]) else {
             throw Failure(.damaged, "\(what) has no codec this program knows")

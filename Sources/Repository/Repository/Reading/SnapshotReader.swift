@@ -36,7 +36,7 @@ package final class SnapshotReader: Sendable {
                     if ordinals.isEmpty { uncovered.append(root) }
                 }
             }
-            rebuilt = SnapshotReader.rebuild(uncovered, opener)
+            rebuilt = try SnapshotReader.rebuild(uncovered, opener)
         }
 
         func find(_ id: ChunkID) -> Place? {
@@ -78,9 +78,16 @@ package final class SnapshotReader: Sendable {
         places = Monitor(try Places(index, snapshot, repository, opener))
     }
 
-    /// Index of packs that no readable segment covers. A pack whose table is gone too is missed when it is needed.
-    private static func rebuild(_ roots: [Digest], _ opener: PackOpener) -> ChunkIndex {
-        ChunkIndex(tables: roots.compactMap { root in (try? opener.table(root)).map { (root, $0) } })
+    /// Index of packs that no readable segment covers. A pack whose table is gone too is missed when it is needed; that a
+    /// store does not answer says nothing of a pack.
+    private static func rebuild(_ roots: [Digest], _ opener: PackOpener) throws(Failure) -> ChunkIndex {
+        var tables: [(root: Digest, table: PackTable)] = []
+        for root in roots {
+            do throws(Failure) {
+                tables.append((root, try opener.table(root)))
+            } catch { guard error.code == .damaged || error.code == .notFound else { throw error } }
+        }
+        return ChunkIndex(tables: tables)
     }
 
     /// What had to be taken from another vault, or could not be had.
@@ -127,7 +134,7 @@ package final class SnapshotReader: Sendable {
         let state = (try? repository.log.refresh()) ?? repository.log.state
         for root in [place.root] + state.packs(for: place.root) where !found.contains(where: { $0.root == root }) {
             let known = tables.access { $0[root] }
-            let table = known ?? Self.rebuild([root], opener)
+            guard let table = known ?? (try? Self.rebuild([root], opener)) else { continue }
             if known == nil { tables.access { $0[root] = table } }
             if let entry = table.find(id, in: { _ in true }) { found.append(Place(root: root, entry: entry)) }
         }
