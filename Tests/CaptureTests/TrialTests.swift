@@ -58,7 +58,8 @@ struct TrialTests {
                 let (root, report) = try TreeCapture(into: session).run([AbsolutePath(path)])
                 stream = .init(label: "", content: .tree(root), bytes: report.bytes, files: report.files)
             } else {
-                let (disk, report) = try DiskCapture.run(AbsolutePath(path), into: session)
+                let (disk, report) = try DiskCapture.run(
+                    try DiskImage.open(AbsolutePath(path), as: .raw), into: session)
                 stream = .init(label: "", content: .disk(disk), bytes: report.bytes, files: 1)
             }
             let snapshot = try session.commit(

@@ -81,7 +81,7 @@ struct SegmentRepair {
                 && needs.contains(name.digest) && !covered.contains(name.digest)
         }
         var seen: Set<Digest> = []
-        return packs.keys.sorted().filter { seen.insert($0.digest).inserted }
+        return packs.map(\.key).sorted().filter { seen.insert($0.digest).inserted }
     }
 
     // MARK: - 2. New segments
