@@ -20,6 +20,8 @@ package final class SnapshotReader: Sendable {
         var index: ChunkIndex
         var allowed: [Bool]
         var rebuilt: ChunkIndex
+        /// The record up to which the log is in it, where that is known.
+        var head: UInt64?
 
         init(_ index: ChunkIndex, _ snapshot: Snapshot, _ repository: Repository, _ opener: PackOpener) throws(Failure)
         {
@@ -144,8 +146,7 @@ package final class SnapshotReader: Sendable {
     func find(_ id: ChunkID) throws(Failure) -> Place {
         let places = places.access { $0 }
         if let place = places.find(id) { return place }
-        // A damaged local index is no word about the vault.
-        guard places.index.isHurt, let place = try mended().find(id) else {
+        guard let place = try renewed().find(id) else {
             throw Failure(
                 .damaged, "chunk \(id) is in no pack of snapshot \(snapshot.id)",
                 advice: "Name the other vault with --also.")
@@ -153,12 +154,15 @@ package final class SnapshotReader: Sendable {
         return place
     }
 
-    /// Places by an index made anew, by whoever asks first.
-    private func mended() throws(Failure) -> Places {
+    /// Places by the newest state of the log, and by an index made anew if a block of it was damaged: since they were
+    /// made, packs may have been moved, and what told of them collected.
+    private func renewed() throws(Failure) -> Places {
         try places.access { places throws(Failure) in
-            if places.index.isHurt {
+            let head = ((try? repository.log.refresh()) ?? repository.log.state).head
+            if places.index.isHurt || places.head != head {
                 places = try Places(
                     try repository.loadIndex(for: .reading).index, snapshot, repository, opener)
+                places.head = head
             }
             return places
         }
