@@ -3,7 +3,7 @@
 # make test        every test; starts a Ceph on loopback for those of S3, and stops it
 # make simulate    writers, copiers, collectors, owners and thieves against each other   [SEEDS=1000] [FROM=1000] [SEED=x]
 # make fuzz        every decoder under a fuzzer, so many seconds each   [SECONDS=60] [TARGET=name] [KEEP=1]
-# make sanitize    the suites of the engine under the address and the thread sanitizer   [SANITIZER=address|thread]
+# make sanitize    the suites of the engine under the address sanitizer   [MODULES=Platform,ObjectStore]
 # make lint        format and style, warnings are errors
 # make bench-large opening, backup and restore at 100 million chunks   [CHUNKS=n] [PLACE=dir] [WRITE=1]
 # make bench       a table against restic, borg, tar, cp and find   [ROUNDS=7] [SMALL=1] [WRITE=1]
@@ -57,7 +57,7 @@ fuzz: packages-build
 	@bash Sites/fuzz/fuzz.sh .build-fuzz/release/Fuzzer $(or $(SECONDS),60)
 
 sanitize: packages-build packages-test
-	@for sanitizer in $(or $(SANITIZER),address thread); do bash Sites/sanitize/sanitize.sh $$sanitizer || exit; done
+	@bash Sites/sanitize/sanitize.sh
 
 lint:
 	swift format lint --strict --recursive --parallel Sources Tests Package.swift
