@@ -4,9 +4,9 @@ import Testing
 
 /// Writers, one of which may fall asleep for a month, a copier, two collectors that repack, a restorer that claims
 /// nothing, a checker, the owner who changes keys, and in some runs a stolen writer race on one repository in two vaults;
-/// answers get lost, puts and deletes come late and twice, listings miss objects, clocks jump, everybody but the thief
-/// dies. What was committed and not forgotten reads back bit for bit, what was destroyed never does, and everybody gets
-/// to the end.
+/// answers get lost, puts and deletes come late and twice, listings miss objects, clocks jump, a writer, the collectors
+/// and the owner die. What was committed and not forgotten reads back bit for bit, what was destroyed never does, and
+/// everybody gets to the end.
 struct RaceTests {
     /// `make simulate SEED=x`: that one alone. `make simulate SEEDS=n`: so many, from a beginning of their own.
     private static let one = getenv("BREAKWATER_SEED").flatMap { UInt64(String(cString: $0)) }
@@ -16,7 +16,10 @@ struct RaceTests {
         let fleet = try Fleet(seeds: 1...48)
         #expect(fleet.complaints == [])
         // The races are worth their name: everything that they are for happens.
-        for event in Ledger.Event.allCases { #expect(fleet.counts[event, default: 0] > 0, "\(event)") }
+        // That a thief leads somebody astray need not.
+        for event in Ledger.Event.allCases where event != .astray {
+            #expect(fleet.counts[event, default: 0] > 0, "\(event)")
+        }
     }
 
     @Test(.enabled(if: one == nil && many == nil), arguments: [3, 9, 12] as [UInt64])
