@@ -31,6 +31,11 @@ import Testing
         ["repository", "restore", "--vault", "v", "latest:x"],
         ["repository", "snapshots", "--vault", "v", "--json", "--text"],
         ["repository", "backup", "--vault", "v", "--name", "n", "p", "--memory", "100MiB"],
+        ["repository", "forget", "--vault", "v", "latest:n"],
+        [
+            "repository", "backup", "--vault", "v", "--name", "n", "--disk", "d", "--changes", "m", "--changed-since",
+            "latest:n",
+        ],
     ])
     func usageIsTwo(arguments: [String]) throws {
         let run = try Toolbox().run(arguments)
@@ -54,6 +59,29 @@ import Testing
         let run = try Toolbox().run(["repository", "snapshots", "--text"])
         #expect(run.exit == .code(2))
         #expect(run.errors.hasPrefix("Error: ") && run.errors.contains("Usage: "))
+    }
+
+    @Test func aFolderWithForeignFilesTakesNoCopy() throws {
+        let toolbox = try made()
+        try toolbox.write("dear", "letters/letter")
+        let run = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox("letters")])
+        #expect(run.exit == .code(3) && run.errors.contains("letter"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: toolbox("letters")) == ["letter"])
+    }
+
+    /// As on a rescue system: what is remembered can be read and not be written.
+    @Test func aStateFolderThatCannotBeWrittenKeepsNobodyFromReading() throws {
+        let toolbox = try made()
+        let backup = toolbox.arguments("backup", ["--name", "desk", toolbox("source")])
+        #expect(try toolbox.run(backup, environment: ["BREAKWATER_STATE": toolbox("elsewhere")]).exit == .code(0))
+        let folder = toolbox("state/heads")
+        chmod(folder, 0o555)
+        defer { chmod(folder, 0o700) }
+        for (verb, more) in [("snapshots", []), ("restore", ["latest:desk", "--target", toolbox("target")])] {
+            let run = try toolbox.run(toolbox.arguments(verb, more, vault: "vault"), through: Toolbox.withoutOverride)
+            #expect(run.exit == .code(0) && run.errors.contains("cannot be remembered"), "\(run.errors)")
+        }
+        #expect(try toolbox.differences("source", "target") == [])
     }
 
     @Test func aWrongPassphraseIsRefused() throws {

@@ -50,7 +50,8 @@ struct Workbench: Sendable {
     /// The last heads seen. Where none can be kept, work goes on and says what it cannot notice.
     func heads() -> any HeadMemory {
         do throws(Failure) {
-            return try DirectoryHeadMemory(at: try ClientState.directory() + "/heads")
+            return LenientHeads(
+                kept: try DirectoryHeadMemory(at: try ClientState.directory() + "/heads"), console: console)
         } catch {
             console.warn(
                 "the state directory cannot be used (\(error.what)): a vault that was rolled back will not be noticed")

@@ -35,6 +35,10 @@ struct CopyCommand: MemoryBoundCommand {
                 .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
         }
         try bench.makePlace(of: target)
+        let found = try bench.store(at: target, .reading)
+        if try !Workbench.isInBucket(target) && found.length(of: try Record.key(0)) == nil {
+            try VaultFolder.requireVacant(found.location)
+        }
         let destination = try bench.store(at: target, .writing)
         try StoreProbe.run(on: destination, bench.surroundings)
         var options = Replicator.Options()

@@ -35,6 +35,9 @@ struct DiskOptions: ParsableArguments, Sendable {
         if (changes == nil) != (changedSince == nil) {
             throw ValidationError("--changes and --changed-since go together.")
         }
+        if changedSince?.hasPrefix("latest:") == true {
+            throw ValidationError("--changed-since takes an id: a map counts from one snapshot, whatever was made since.")
+        }
         if changes != nil && images.count != 1 { throw ValidationError("--changes goes with one --disk.") }
         if !backing.isEmpty && images.count != 1 { throw ValidationError("--backing goes with one --disk.") }
     }

@@ -34,8 +34,8 @@ struct ExportCommand: MemoryBoundCommand {
     @Option(name: .long, help: ArgumentHelp("The image of the disk.", valueName: "out"))
     var disk: String?
 
-    @Option(name: .long, help: "The image's format: raw or qcow2.")
-    var format: DiskRestore.Format = .raw
+    @Option(name: .long, help: "The image's format: raw or qcow2. Otherwise qcow2 if it is named *.qcow2, raw if not.")
+    var format: DiskRestore.Format?
 
     @Argument(help: "An id, the beginning of one, or latest:NAME.")
     var snapshot: String
@@ -130,6 +130,7 @@ struct ExportCommand: MemoryBoundCommand {
         let repository = try reading.open(bench)
         let found = try repository.findSnapshot(snapshot)
         let image = try found.disk(label: reading.stream)
+        let format = format ?? (path.description.hasSuffix(".qcow2") ? .qcow2 : .raw)
         let reader = try SnapshotReader(repository, found)
         let progress = bench.progress("exporting the disk")
         let report = try DiskRestore.run(

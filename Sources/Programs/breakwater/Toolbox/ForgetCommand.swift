@@ -65,6 +65,9 @@ struct ForgetCommand: MemoryBoundCommand {
         if policy.isEmpty == snapshots.isEmpty {
             throw ValidationError("Give a policy by --keep options, or ids of snapshots: one of the two.")
         }
+        if snapshots.contains(where: { $0.hasPrefix("latest:") }) {
+            throw ValidationError("What is forgotten is named by its id: latest: may be another one by then.")
+        }
         if !snapshots.isEmpty, name != nil { throw ValidationError("--name goes with a policy, not with ids.") }
         if !(0...100).contains(maxShare) { throw ValidationError("--max-share takes 0 to 100.") }
     }
