@@ -48,9 +48,10 @@ simulate: packages-build
 	BREAKWATER_MODULES=Simulation BREAKWATER_SEEDS=$(if $(SEED),,$(or $(SEEDS),1000)) BREAKWATER_SEED=$(SEED) \
 		BREAKWATER_SEEDS_FROM=$(FROM) $(SWIFT_TEST) --filter RaceTests
 
-# In a build of its own, since everything in it is instrumented.
+# In a build of its own, since everything in it is instrumented. Of several -sanitize the compiler takes the last, so that
+# one names both.
 FUZZ_BUILD := BREAKWATER_FUZZ=1 BREAKWATER_MODULES=Fuzzer $(SWIFT_BUILD) --scratch-path .build-fuzz \
-	--sanitize=fuzzer --sanitize=address --product Fuzzer
+	--sanitize=fuzzer --sanitize=address -Xswiftc -sanitize=fuzzer,address --product Fuzzer
 
 fuzz: packages-build
 	$(FUZZ_BUILD)
