@@ -36,7 +36,7 @@ struct DiskOptions: ParsableArguments, Sendable {
             throw ValidationError("--changes and --changed-since go together.")
         }
         if changedSince?.hasPrefix("latest:") == true {
-            throw ValidationError("--changed-since takes an id: a map counts from one snapshot, whatever was made since.")
+            throw ValidationError("--changed-since takes an id: a map counts from one snapshot, not from the latest.")
         }
         if changes != nil && images.count != 1 { throw ValidationError("--changes goes with one --disk.") }
         if !backing.isEmpty && images.count != 1 { throw ValidationError("--backing goes with one --disk.") }
