@@ -143,6 +143,21 @@ import Testing
 
     // MARK: - The end
 
+    @Test(arguments: [1, 2]) func aLostEndIsReadFromTheCopy(records: Int) throws {
+        let (toolbox, ids) = try made()
+        _ = try copy(toolbox, exits: 0)
+        for record in toolbox.objects("log").suffix(records) {
+            try FileManager.default.removeItem(atPath: toolbox("vault/" + record))
+        }
+        let also = ["--also", toolbox("copy")]
+        #expect(try self.ids(toolbox, also) == ids)
+        try toolbox.repository("restore", [ids[1], "--target", toolbox("target")] + also)
+        #expect(try toolbox.differences("source", "target") == [])
+        try toolbox.repository("check", also, exits: 6)
+        try toolbox.repository("repair", ["--from", toolbox("copy")])
+        #expect(try self.ids(toolbox) == ids)
+    }
+
     @Test func aVaultPutBackIsRefusedUntilItsHeadIsAccepted() throws {
         let (toolbox, ids) = try made()
         let files = FileManager.default

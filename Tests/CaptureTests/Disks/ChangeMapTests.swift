@@ -44,6 +44,9 @@ import Testing
         // What nbdinfo prints of another context.
         #"[{"offset":0,"length":1048576,"type":0,"description":"data"}]"#,
         #"[{"offset":0,"length":1048576,"type":3,"description":"hole,zero"}]"#,
+        // Contradicting itself.
+        #"[{"offset":0,"length":1048576,"type":2,"description":"clean"}]"#,
+        #"[{"start":0,"length":1048576,"dirty":false,"description":"dirty"}]"#,
         // Cut off; too long; with a gap; overlapping; going back; negative; past everything.
         #"[{"start":0,"length":1048575,"dirty":true}]"#, #"[{"start":0,"length":1048577,"dirty":true}]"#,
         #"[{"start":0,"length":65536,"dirty":true},{"start":131072,"length":917504,"dirty":true}]"#,

@@ -50,6 +50,14 @@ package struct ChangeMap: Sendable, Equatable {
         guard let isDirty = element["dirty"]?.bool ?? Self.isDirty(element["description"]?.string) else {
             throw Failure(.damaged, "the change map does not say whether the bytes at \(start) are dirty")
         }
+        // What an element says twice, it says alike; nbdinfo's types of a dirty bitmap are 0 and 1.
+        let words = [
+            element["type"].map { $0.integer == (isDirty ? 1 : 0) },
+            element["description"].map { Self.isDirty($0.string) == isDirty },
+        ]
+        guard !words.contains(false) else {
+            throw Failure(.damaged, "the change map contradicts itself about the bytes at \(start)")
+        }
         guard UInt64(start) == end, UInt64(length) <= size - end else {
             throw Failure(.damaged, "the change map goes on at \(start) for \(length) bytes after \(end) of \(size)")
         }

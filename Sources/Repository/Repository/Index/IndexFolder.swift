@@ -61,7 +61,9 @@ package final class IndexFolder: Sendable {
     /// The files that are whole, by name.
     func runs() throws(Failure) -> [[UInt8]] { try names(ending: Self.kept) }
 
-    func open(_ name: [UInt8]) throws(Failure) -> Descriptor { try directory.file(name, O_RDONLY) }
+    func open(_ name: [UInt8]) throws(Failure) -> Descriptor {
+        try directory.file(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+    }
 
     func remove(_ name: [UInt8]) throws(Failure) { _ = try directory.remove(name) }
 

@@ -30,6 +30,8 @@ package final class Log: Sendable {
     private let heads: any HeadMemory
     /// Stores of other vaults, which may mirror this log.
     let mirrors: [any ObjectStore]
+    /// Those of them that whoever opens has named: from these a lost end of the log is read, too.
+    private let named: [any ObjectStore]
     private let surroundings: Surroundings
     let monitor: Monitor<Contents>
 
@@ -55,14 +57,15 @@ package final class Log: Sendable {
     ///   features, or was rolled back behind a head seen before.
     package init(
         _ store: any ObjectStore, expecting expected: RepositoryID?, pages: any PageSource, heads: any HeadMemory,
-        mirrors: [any ObjectStore] = [], surroundings: Surroundings
+        mirrors: [any ObjectStore] = [], named: [any ObjectStore] = [], surroundings: Surroundings
     ) throws(Failure) {
         self.store = store
         self.pages = pages
         self.heads = heads
-        self.mirrors = mirrors
+        self.mirrors = named + mirrors
+        self.named = named
         self.surroundings = surroundings
-        let genesis = try Self.genesis(of: store, expecting: expected, mirrors: mirrors)
+        let genesis = try Self.genesis(of: store, expecting: expected, mirrors: named + mirrors)
         monitor = Monitor(genesis)
         if let further = startAtCheckpoint(genesis) { monitor.access { $0 = further } }
         try refresh()
@@ -172,8 +175,10 @@ package final class Log: Sendable {
     /// A record out of another vault's mirror of this log, or out of a copy of this vault. It must be authentic, follow
     /// the head, and be what the next record here names, if that one can be read: junk that was voided here is not
     /// replaced behind the void.
-    private func lend(_ number: UInt64, _ state: LogState) -> (record: Record, from: String)? {
-        for (mirror, folder) in mirrors.flatMap({ [($0, "origins/\(state.vault)/log"), ($0, "log")] }) {
+    private func lend(
+        _ number: UInt64, _ state: LogState, among stores: [any ObjectStore]? = nil
+    ) -> (record: Record, from: String)? {
+        for (mirror, folder) in (stores ?? mirrors).flatMap({ [($0, "origins/\(state.vault)/log"), ($0, "log")] }) {
             guard let object = try? mirror.recordObject(number, folder: folder) else { continue }
             let records = Record.Halves(object).different.compactMap { Self.record($0, number, state) }
             guard let record = records.first(where: { $0.previous == state.headHash }) else { continue }
@@ -184,17 +189,18 @@ package final class Log: Sendable {
         return nil
     }
 
-    /// The log ends where a number is not there, unless a listing knows a later one: then a record was lost. A
-    /// listing decides nothing but to look again.
+    /// The log ends where a number is not there, unless a listing knows a later one, or a vault that was named goes on:
+    /// then a record was lost. A listing decides nothing but to look again.
     ///
     /// Only a record of this log shows that another was lost: who may put objects could put junk under any number, and
     /// keep everybody from appending until the log has got there.
     private func lookBeyondHead() throws(Failure) {
         while true {
-            let next = monitor.access { $0.state.head + 1 }
+            let state = state
+            let next = state.head + 1
             guard let after = try? Record.key(next - 1),
                 let listed = try? store.list(prefix: "log/", after: after, limit: 10),
-                try isRecordMissed(next, listed.map(\.key)),
+                try isRecordMissed(next, listed.map(\.key)) || lend(next, state, among: named) != nil,
                 try refresh().head + 1 == next
             else { return }
             try monitor.access { contents throws(Failure) in
