@@ -141,6 +141,17 @@ import Testing
         _ = try copy(toolbox, exits: 0)
     }
 
+    /// Neither tells of the other: both are what the mirror has, and one run puts them back.
+    @Test func aLostRecordBeforeAnUnreadableHeadIsRepairedAtOnce() throws {
+        let (toolbox, ids) = try made()
+        _ = try copy(toolbox, exits: 0)
+        try replace(toolbox, record(3), with: nil)
+        try replace(toolbox, record(4), with: "junk")
+        try toolbox.repository("repair", ["--from", toolbox("copy")])
+        #expect(try self.ids(toolbox) == ids)
+        try toolbox.repository("check", ["--read-data"])
+    }
+
     // MARK: - The end
 
     @Test(arguments: [1, 2]) func aLostEndIsReadFromTheCopy(records: Int) throws {

@@ -15,7 +15,7 @@ import Testing
         "", " ", "{", "}", "[1,]", "{\"a\":}", "{\"a\" 1}", "{a:1}", "01", "-", "1.", "1e", ".5", "nul", "truee", "\"",
         "\"\\",
         "\"\\u12", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\q\"", "\"a\u{1}b\"", "[1 2]", "{} {}", "1e999", "NaN",
-        "'a'",
+        "'a'", "{\"a\":1,\"a\":2}",
     ])
     func `what is no JSON is refused`(text: String) {
         #expect(throws: Failure(.damaged, "")) { try JSONParser.parse(text.utf8) }

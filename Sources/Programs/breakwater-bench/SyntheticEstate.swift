@@ -9,7 +9,8 @@ struct SyntheticEstate {
     private let secret: WriterSecret
     private let author: Keys.Author
     private let packChunks: Int
-    private var random: Randomness
+    private let seed: UInt64
+    private var drawn: UInt64 = 0
 
     init(_ repository: Repository, packChunks: Int, seed: UInt64) throws(Failure) {
         guard let secret = repository.keys.secret, let author = repository.keys.author else {
@@ -19,7 +20,7 @@ struct SyntheticEstate {
         self.secret = secret
         self.author = author
         self.packChunks = packChunks
-        random = Randomness(seed)
+        self.seed = seed
     }
 
     /// One session: its claim, its envelope, segments of its packs, sets, a manifest, the commit.
@@ -87,9 +88,15 @@ struct SyntheticEstate {
     /// Sealed bytes of a block of 64 KiB of a desktop's disk, about.
     private static let chunkBytes: UInt64 = 16 << 10
 
+    /// What no content has: the same sequence from the same seed.
+    private mutating func draw() -> Digest {
+        defer { drawn += 1 }
+        return unsafe withUnsafeBytes(of: (seed, drawn)) { unsafe SHA256.hash($0) }
+    }
+
     private mutating func segment(of count: Int, _ session: SessionID) -> Segment {
         let packs = (0..<(count + packChunks - 1) / packChunks).map { _ in
-            Segment.Pack(root: random.digest(), origin: session)
+            Segment.Pack(root: draw(), origin: session)
         }
         var entries: [SegmentEntry] = []
         entries.reserveCapacity(count)
@@ -98,7 +105,7 @@ struct SyntheticEstate {
             let frame = inPack / 16
             entries.append(
                 SegmentEntry(
-                    id: ChunkID(random.digest()), pack: UInt32(number / packChunks), frame: UInt32(frame),
+                    id: ChunkID(draw()), pack: UInt32(number / packChunks), frame: UInt32(frame),
                     offset: UInt32(PackLayout.headerByteCount + frame * 16 * Int(Self.chunkBytes)),
                     sealedLength: UInt32(16 * Self.chunkBytes), inside: UInt32(inPack % 16 * DiskRef.blockSize),
                     length: UInt32(DiskRef.blockSize)))
@@ -106,36 +113,4 @@ struct SyntheticEstate {
         entries.sort { $0.id < $1.id }
         return Segment(packs: packs, entries: entries)
     }
-}
-
-/// xoshiro256** (Blackman and Vigna, 2018), seeded by splitmix64: 100 million ids in seconds, the same each time.
-private struct Randomness {
-    private var state: (UInt64, UInt64, UInt64, UInt64)
-
-    init(_ seed: UInt64) {
-        var at = seed
-        func next() -> UInt64 {
-            at &+= 0x9e37_79b9_7f4a_7c15
-            var mixed = at
-            mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ (mixed >> 31)
-        }
-        state = (next(), next(), next(), next())
-    }
-
-    mutating func next() -> UInt64 {
-        func rotate(_ value: UInt64, _ by: UInt64) -> UInt64 { value << by | value >> (64 - by) }
-        let result = rotate(state.1 &* 5, 7) &* 9
-        let shifted = state.1 << 17
-        state.2 ^= state.0
-        state.3 ^= state.1
-        state.1 ^= state.2
-        state.0 ^= state.3
-        state.2 ^= shifted
-        state.3 = rotate(state.3, 45)
-        return result
-    }
-
-    mutating func digest() -> Digest { Digest(words: (next(), next(), next(), next())) }
 }

@@ -11,6 +11,27 @@ extension DirectoryStore {
         // 1. The directories.
         let parent = try makeParent(path)
         if try parent.status(of: name) != nil { throw try taken(key, parent) }
+        try publish(key, bytes, in: parent, "putting") { temporaries, temporary throws(Failure) in
+            guard try temporaries.move(temporary, to: parent, as: name) else { throw try taken(key, parent) }
+        }
+    }
+
+    /// The same steps, with a call in the third that puts the file in place of the one that has the name.
+    package func replace(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        try requireWriting(key)
+        try keepReserve(key, adding: UInt64(bytes.byteCount), use: use)
+        let (path, name) = Self.split(key)
+        let parent = try makeParent(path)
+        try publish(key, bytes, in: parent, "replacing") { temporaries, temporary throws(Failure) in
+            try parent.replace(name, with: temporary, of: temporaries)
+        }
+    }
+
+    /// - Parameter give: gives the temporary file its name.
+    private func publish(
+        _ key: StoreKey, _ bytes: borrowing RawSpan, in parent: borrowing Directory, _ doing: String,
+        _ give: (_ temporaries: borrowing Directory, _ temporary: [UInt8]) throws(Failure) -> Void
+    ) throws(Failure) {
         // 2. The bytes, under a name of their own.
         let temporaries = try root.directory(Array(Self.temporaries.utf8))
         let temporary = Array(temporaryName().utf8)
@@ -18,7 +39,7 @@ extension DirectoryStore {
             try write(bytes, to: temporary, in: temporaries, key)
             // 3. The name.
             try faults?.reach(.publish)
-            guard try temporaries.move(temporary, to: parent, as: name) else { throw try taken(key, parent) }
+            try give(temporaries, temporary)
         } catch {
             // Best effort: what stays behind is swept later, and the error that matters is the first.
             discard(temporary, in: temporaries)
@@ -29,31 +50,7 @@ extension DirectoryStore {
             try faults?.reach(.synchronizeDirectory)
             try parent.synchronize()
         } catch {
-            throw unknown("putting \(key)", error)
-        }
-    }
-
-    /// The same steps, with a call in the third that puts the file in place of the one that has the name.
-    package func replace(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
-        try requireWriting(key)
-        try keepReserve(key, adding: UInt64(bytes.byteCount), use: use)
-        let (path, name) = Self.split(key)
-        let parent = try makeParent(path)
-        let temporaries = try root.directory(Array(Self.temporaries.utf8))
-        let temporary = Array(temporaryName().utf8)
-        do throws(Failure) {
-            try write(bytes, to: temporary, in: temporaries, key)
-            try faults?.reach(.publish)
-            try parent.replace(name, with: temporary, of: temporaries)
-        } catch {
-            discard(temporary, in: temporaries)
-            throw error
-        }
-        do throws(Failure) {
-            try faults?.reach(.synchronizeDirectory)
-            try parent.synchronize()
-        } catch {
-            throw unknown("replacing \(key)", error)
+            throw unknown("\(doing) \(key)", error)
         }
     }
 

@@ -45,6 +45,7 @@ import Testing
         #"[{"offset":0,"length":1048576,"type":0,"description":"data"}]"#,
         #"[{"offset":0,"length":1048576,"type":3,"description":"hole,zero"}]"#,
         // Contradicting itself.
+        #"[{"start":0,"length":1048576,"dirty":true,"dirty":false}]"#,
         #"[{"offset":0,"length":1048576,"type":2,"description":"clean"}]"#,
         #"[{"start":0,"length":1048576,"dirty":false,"description":"dirty"}]"#,
         // Cut off; too long; with a gap; overlapping; going back; negative; past everything.

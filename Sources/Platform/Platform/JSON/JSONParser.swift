@@ -60,7 +60,10 @@ package struct JSONParser {
             let name = try string()
             skipSpace()
             guard take(UInt8(ascii: ":")) else { throw wrong("a member without a colon") }
-            members[name] = try value(depth: depth + 1)
+            // RFC 8259 leaves open which of two would count.
+            guard members.updateValue(try value(depth: depth + 1), forKey: name) == nil else {
+                throw wrong("two members of one name")
+            }
             skipSpace()
             if take(UInt8(ascii: "}")) { return .object(members) }
             guard take(UInt8(ascii: ",")) else { throw wrong("members without a comma") }

@@ -60,7 +60,7 @@ struct RepairCommand: EngineCommand {
         guard !report.isWhole else { return 0 }
         throw Failure(
             .partial,
-            "\(Words.count(UInt64(report.left.count), "object", "objects")) stay damaged, each named with the reason",
+            "\(Words.count(UInt64(report.left.count), "object stays", "objects stay")) damaged, each named with the reason",
             advice:
                 "What was repaired stays so. Name another vault with --from, or give the passphrase, and run it again.")
     }
@@ -102,7 +102,8 @@ struct RepairCommand: EngineCommand {
             try console.say(
                 "\(dryRun ? "Would repair" : "Repaired") "
                     + Words.count(UInt64(report.healed.count), "object", "objects")
-                    + ", taking \(Words.bytes(report.bytesFetched)) from other vaults; \(report.left.count) stay damaged."
+                    + ", taking \(Words.bytes(report.bytesFetched)) from other vaults; "
+                    + "\(Words.count(UInt64(report.left.count), "stays", "stay")) damaged."
             )
         }
         if !report.recorded.isEmpty {

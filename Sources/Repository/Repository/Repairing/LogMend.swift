@@ -2,13 +2,12 @@ internal import ObjectStore
 internal import Platform
 internal import Sealing
 
-/// Puts records of the log back, each by the one content that its number can have: what the record after it names, or
-/// what follows the head.
+/// Puts records of the log back, each by the one content that its number can have.
 ///
 /// 1. A record with a damaged half is replaced by its other half, twice. 2. One that is damaged in both, or gone, comes
-/// from the mirror in another vault, or from a copy of this vault, and its hash must be the one the log knows. 3. Where
-/// the log has lost its end, what a mirror has beyond the head is put if nothing is there, record by record, each
-/// authentic and following the one before. Whoever appends meanwhile and is quicker wins, as between any two appenders.
+/// from the mirror in another vault, or from a copy of this vault, and its hash must be the one the log knows. That goes
+/// for a lost end, too: a log that is opened with other vaults reads it from them. It is put if nothing is there, so that
+/// whoever appends meanwhile and is quicker wins, as between any two appenders.
 ///
 /// Nothing here decides anything: a record that was authentic and next when it was mirrored is a record of this log. So it
 /// needs no key, and no memory of heads: a log that went back is lent its end before it is compared with what was seen.
@@ -26,10 +25,7 @@ struct LogMend {
                 report.add(finding, .left(error.what))
             }
         }
-        try extend(&report)
     }
-
-    // MARK: - Records that the log knows
 
     private func mend(
         _ number: UInt64, _ key: StoreKey, _ finding: CheckReport.Finding, _ report: inout RepairReport
@@ -73,39 +69,5 @@ struct LogMend {
                 (try? store.recordObject(number, folder: folder)).map { ($0, store.location) }
             }
         }
-    }
-
-    // MARK: - Records beyond the head
-
-    private func extend(_ report: inout RepairReport) throws(Failure) {
-        guard !repository.log.isInterrupted else { return }
-        let state = try repository.log.refresh()
-        var (number, hash) = (state.head + 1, state.headHash)
-        while let (record, location) = next(number, after: hash, state) {
-            let key = try Record.key(number)
-            let finding = CheckReport.Finding(
-                object: key.text, name: nil, damage: .missing, meaning: "it followed the head", snapshots: [],
-                recovery: .otherVault(location))
-            let object = Record.object(record.bytes)
-            if !isDryRun {
-                do throws(Failure) {
-                    try repository.store.mend(key, object, use: .log, isMissing: true)
-                } catch {
-                    guard error.isOfOneObject else { throw error }
-                    return report.add(finding, .left("another record was appended in its place: \(error.what)"))
-                }
-            }
-            report.bytesFetched += UInt64(object.count)
-            report.add(finding, .healed("from \(location): the log had lost its end"))
-            (number, hash) = (number + 1, record.hash)
-        }
-    }
-
-    private func next(_ number: UInt64, after hash: Digest, _ state: LogState) -> (Record, from: String)? {
-        for (object, location) in candidates(number) {
-            let records = Record.Halves(object).different.compactMap { Log.record($0, number, state) }
-            if let record = records.first(where: { $0.previous == hash }) { return (record, location) }
-        }
-        return nil
     }
 }

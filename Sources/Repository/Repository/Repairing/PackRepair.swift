@@ -82,7 +82,12 @@ struct PackRepair {
         let state = repository.log.state
         guard let length = state.objects[name]?.length else { throw Failure(.notFound, "the log does not hold it") }
         guard isDryRun || repository.keys.site != nil else {
-            throw Failure(.refused, "moving it to a new name needs the site's key, or the passphrase")
+            throw Failure(
+                .refused,
+                repository.keys.readers.isEmpty
+                    ? "moving it to a new name needs the site's key, or the passphrase"
+                    : "moving it to a new name needs the site's key, whose sealed copy is lost here: repair it where that key is kept"
+            )
         }
         let whole = state.names(of: .pack, name.digest).filter {
             state.objects[$0]?.status == .live && !damaged.contains($0)
