@@ -71,7 +71,8 @@ let floors: [Floor] = [
         name: "Platform",
         modules: [
             Module(
-                name: "Platform", imports: ["CBoundaryScan", "CLinux", "COpenSSL", "CPKCS11", "CZlib", "CZstd"],
+                name: "Platform",
+                imports: ["CBoundaryScan", "CDigestPair", "CLinux", "COpenSSL", "CPKCS11", "CZlib", "CZstd"],
                 libraries: [Library.logging])
         ]),
     Floor(
@@ -233,6 +234,7 @@ let foreign: [Target] = [
     .systemLibrary(
         name: "CZlib", path: "Sources/Platform/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .target(name: "CBoundaryScan", path: "Sources/Platform/CBoundaryScan", cSettings: [.unsafeFlags(["-O3"])]),
+    .target(name: "CDigestPair", path: "Sources/Platform/CDigestPair", cSettings: [.unsafeFlags(["-O3"])]),
     .target(name: "CLinux", path: "Sources/Platform/CLinux"),
     // libcurl4-openssl-dev.
     .target(name: "CCurl", path: "Sources/Platform/CCurl", linkerSettings: [.linkedLibrary("curl")]),

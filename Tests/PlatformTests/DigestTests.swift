@@ -35,6 +35,21 @@ import Testing
         #expect(stream.finish().hex == digest)
     }
 
+    /// Every length around the edges of blocks and of padding, alone, beside shorter and longer ones, and none at all.
+    @Test(arguments: [nil, 0, 255] as [UInt8?]) func manyAtOnceGiveTheAnswersOfEachAlone(prefix: UInt8?) {
+        let bytes = (0..<70_000).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 8) }
+        let lengths = Array(0...200) + [65_536, 3, 65_535, 65_537, 0, 4096, 4095, 66_000]
+        for start in [0, 1, 17, lengths.count - 1, lengths.count] {
+            let parts = lengths[start...].map { $0 % 7..<$0 % 7 + $0 }
+            let expected = parts.map { SHA256.hash((prefix.map { [$0] } ?? []) + bytes[$0]) }
+            bytes.withUnsafeBytes { whole in
+                let pieces = parts.map { UnsafeRawBufferPointer(rebasing: whole[$0]) }
+                #expect(SHA256.hashes(of: pieces, after: prefix) == expected)
+            }
+            if prefix == nil { #expect(SHA256.hashes(of: parts, in: bytes) == expected) }
+        }
+    }
+
     @Test func aStreamBeginsAnewAfterItsEndAndACopyGoesItsOwnWay() {
         var stream = SHA256Stream()
         stream.update(Array("ab".utf8))

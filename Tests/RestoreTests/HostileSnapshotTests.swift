@@ -178,7 +178,14 @@ import Testing
             for _ in 0..<2500 { entry = try directory(Array("d".utf8), [entry], session) }
             return try content([entry], session)
         }
-        let report = try estate.restore(snapshot, to: "target")
+        // On a thread of the engine, as everywhere else: what runs a test may have a small stack.
+        let restored = Monitor<Result<RestoreReport, any Error>?>(nil)
+        let thread = EngineThread(name: "deep") {
+            let result = Result { try estate.restore(snapshot, to: "target") }
+            restored.access { $0 = result }
+        }
+        thread.join()
+        let report = try #require(try restored.access { $0 }?.get())
         #expect(report.failure?.code == .partial)
         #expect(report.directories > 1000)
     }

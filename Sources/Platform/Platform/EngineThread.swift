@@ -8,12 +8,16 @@ package final class EngineThread: @unchecked Sendable {
     private let body: @Sendable () -> Void
     private let name: String
 
+    /// Directories are walked by recursion, as deep as a hostile tree goes before it is refused; what the shell allows the
+    /// first thread, or 2 MiB where it allows everything, is none of our business then.
+    private static let stackSize = 16 << 20
+
     /// Starts at once. Linux shows the first 15 bytes of `name`. Must be joined.
     package init(name: String, _ body: @escaping @Sendable () -> Void) {
         self.body = body
         self.name = String(name.prefix(15))
-        let result = unsafe pthread_create(
-            &handle, nil,
+        let result = unsafe linux_start_thread(
+            &handle, Self.stackSize,
             { argument in
                 guard let argument = unsafe argument else { return nil }
                 let thread = unsafe Unmanaged<EngineThread>.fromOpaque(argument).takeRetainedValue()

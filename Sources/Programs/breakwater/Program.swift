@@ -53,6 +53,7 @@ enum Program {
         let bench = Workbench(
             command.output, interruption, memory: (command as? any MemoryBoundCommand)?.memory.budget)
         if let words = Command.whenInterrupted { interruption.onFirst { end(bench.console, words) } }
+        Heap.keepFreed()
         let status = Monitor<Int32>(0)
         let thread = EngineThread(name: "command") {
             let result = conclude(bench.console) { try command.perform(bench) }

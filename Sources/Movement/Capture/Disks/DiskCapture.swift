@@ -110,21 +110,11 @@ package enum DiskCapture {
                     let count = Int(min(UInt64(window), end - at))
                     let room = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
                     try unsafe disk.read(at: at, into: room)
-                    try unsafe put(UnsafeRawBufferPointer(room), at: at)
+                    try unsafe writer.put(at / Self.block, UnsafeRawBufferPointer(room))
                     at += UInt64(count)
                     report.bytesRead += UInt64(count)
                     try watch?(report)
                 }
-            }
-        }
-
-        private mutating func put(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws {
-            var done = 0
-            while done < bytes.count {
-                let end = min(done + DiskRef.blockSize, bytes.count)
-                let block = (offset + UInt64(done)) / Self.block
-                try unsafe writer.put(block, UnsafeRawBufferPointer(rebasing: bytes[done..<end]))
-                done = end
             }
         }
 

@@ -186,20 +186,20 @@ private struct FrameScan {
         }
         if let problem { throw problem }
         let bytes = try PackOpener.decompress(plain, "it", zstd)
+        var parts: [Range<Int>] = []
         var inside = 0
         for chunk in frame.chunks {
             guard chunk.length <= UInt64(bytes.count - inside) else {
                 throw Failure(.damaged, "its chunks are longer than it")
             }
-            let end = inside + Int(chunk.length)
-            let hash = unsafe bytes.withUnsafeBytes {
-                unsafe SHA256.hash(UnsafeRawBufferPointer(rebasing: $0[inside..<end]))
-            }
-            if let secret, secret.chunkID(contentHash: hash) != chunk.id, trouble == nil {
-                trouble = CheckTrouble(.junk, "chunk \(chunk.id) in frame \(number) is not what its id promises")
-            }
-            inside = end
+            parts.append(inside..<inside + Int(chunk.length))
+            inside += Int(chunk.length)
         }
         guard inside == bytes.count else { throw Failure(.damaged, "its chunks are shorter than it") }
+        guard let secret else { return }
+        let hashes = SHA256.hashes(of: parts, in: bytes)
+        if let (chunk, _) = zip(frame.chunks, hashes).first(where: { secret.chunkID(contentHash: $1) != $0.id }) {
+            trouble = CheckTrouble(.junk, "chunk \(chunk.id) in frame \(number) is not what its id promises")
+        }
     }
 }

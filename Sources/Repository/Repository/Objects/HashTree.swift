@@ -7,17 +7,11 @@ package enum HashTree {
 
     /// The hash of each block; the last may be shorter.
     package static func leaves(of bytes: UnsafeRawBufferPointer) -> [Digest] {
-        stride(from: 0, to: bytes.count, by: blockSize).map { start in
+        let blocks = unsafe stride(from: 0, to: bytes.count, by: blockSize).map { start in
             let end = min(start + blockSize, bytes.count)
-            return unsafe leaf(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+            return unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
         }
-    }
-
-    package static func leaf(_ block: UnsafeRawBufferPointer) -> Digest {
-        var stream = SHA256Stream()
-        stream.update([0])
-        unsafe stream.update(block)
-        return stream.finish()
+        return unsafe SHA256.hashes(of: blocks, after: 0)
     }
 
     package static func root(_ leaves: ArraySlice<Digest>) -> Digest {

@@ -54,7 +54,8 @@ package final class PackOpener: Sendable {
         try inAnyVault(root) { store, name, keys throws(Failure) in
             let start = UInt64(offset)
             let sealed = try store.get(try name.key(), range: start..<start + UInt64(sealedLength))
-            return try Self.open(sealed[...], number, keys, "frame \(number) of \(name) in \(store.location)")
+            return try Self.open(
+                sealed[...], number, keys, "frame \(number) of \(name) in \(store.location)", ZstdDecompressor())
         }
     }
 
@@ -62,9 +63,9 @@ package final class PackOpener: Sendable {
 
     /// Several frames that lie one after another in a pack, by one read. A frame that does not open is read by
     /// itself, from any vault.
-    package func frames(_ root: Digest, _ wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)]) -> [Result<
-        [UInt8], Failure
-    >] {
+    package func frames(
+        _ root: Digest, _ wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)], _ zstd: ZstdDecompressor
+    ) -> [Result<[UInt8], Failure>] {
         guard let first = wanted.first, let last = wanted.last else { return [] }
         let start = UInt64(first.offset)
         let end = UInt64(last.offset) + UInt64(last.sealedLength)
@@ -89,7 +90,7 @@ package final class PackOpener: Sendable {
             let piece = bytes[from..<from + Int(one.sealedLength)]
             return Self.result { () throws(Failure) in
                 do throws(Failure) {
-                    return try Self.open(piece, one.number, keys, "frame \(one.number) of \(name)")
+                    return try Self.open(piece, one.number, keys, "frame \(one.number) of \(name)", zstd)
                 } catch {
                     return try self.frame(root, one.number, offset: one.offset, sealedLength: one.sealedLength)
                 }
@@ -102,7 +103,7 @@ package final class PackOpener: Sendable {
     }
 
     private static func open(
-        _ sealed: ArraySlice<UInt8>, _ number: UInt32, _ keys: PackKeys, _ what: String
+        _ sealed: ArraySlice<UInt8>, _ number: UInt32, _ keys: PackKeys, _ what: String, _ zstd: ZstdDecompressor
     ) throws(Failure) -> [UInt8] {
         let plain: [UInt8]
         let outcome = unsafe sealed.withUnsafeBytes { bytes in
@@ -114,7 +115,7 @@ package final class PackOpener: Sendable {
         do throws(Failure) { plain = try outcome.get() } catch {
             throw Failure(.damaged, "\(what) is damaged")
         }
-        return try decompress(plain, what, ZstdDecompressor())
+        return try decompress(plain, what, zstd)
     }
 
     /// The bytes that a frame's plaintext stands for.

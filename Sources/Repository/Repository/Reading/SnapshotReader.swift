@@ -213,13 +213,14 @@ package final class SnapshotReader: Sendable {
         let runs = Self.runs(ordered)
         let next = Monitor(0)
         try Workers.concurrently(min(workers, max(runs.count, 1))) { _ in
+            let zstd = ZstdDecompressor()
             while true {
                 let mine = next.access { next in
                     defer { next += 1 }
                     return next
                 }
                 guard mine < runs.count else { return }
-                try unsafe read(ordered[runs[mine]], deliver: deliver, failed: failed)
+                try unsafe read(ordered[runs[mine]], zstd, deliver: deliver, failed: failed)
             }
         }
     }
@@ -245,30 +246,47 @@ package final class SnapshotReader: Sendable {
     }
 
     private func read(
-        _ run: ArraySlice<(tag: Int, place: Place)>, deliver: (Int, UnsafeRawBufferPointer) throws -> Void,
-        failed: (Int, Failure) -> Void
+        _ run: ArraySlice<(tag: Int, place: Place)>, _ zstd: ZstdDecompressor,
+        deliver: (Int, UnsafeRawBufferPointer) throws -> Void, failed: (Int, Failure) -> Void
     ) throws {
         guard let root = run.first?.place.root else { return }
         var wanted: [(number: UInt32, offset: UInt32, sealedLength: UInt32)] = []
         for (_, place) in run where wanted.last?.number != place.entry.frame {
             wanted.append((place.entry.frame, place.entry.offset, place.entry.sealedLength))
         }
-        let opened = opener.frames(root, wanted)
-        var at = 0
-        for (tag, place) in run {
-            while wanted[at].number != place.entry.frame { at += 1 }
-            let chunk: ArraySlice<UInt8>
-            do throws(Failure) {
-                if case .success(let frame) = opened[at], let first = try? verified(place, frame) {
-                    chunk = first
+        var rest = run
+        for (frame, opened) in zip(wanted, opener.frames(root, wanted, zstd)) {
+            let mine = rest.prefix { $0.place.entry.frame == frame.number }
+            rest = rest.dropFirst(mine.count)
+            let bytes = (try? opened.get()) ?? []
+            for ((tag, place), part) in zip(mine, verified(mine.map(\.place), bytes)) {
+                let chunk: ArraySlice<UInt8>
+                if let part {
+                    chunk = bytes[part]
                 } else {
-                    chunk = try read(place.entry.id)[...]
+                    do throws(Failure) { chunk = try read(place.entry.id)[...] } catch {
+                        failed(tag, error)
+                        continue
+                    }
                 }
-            } catch {
-                failed(tag, error)
-                continue
+                try unsafe chunk.withUnsafeBytes { try unsafe deliver(tag, $0) }
             }
-            try unsafe chunk.withUnsafeBytes { try unsafe deliver(tag, $0) }
+        }
+    }
+
+    /// Where the chunks lie in their frame, of those whose bytes are the ones that their ids promise.
+    private func verified(_ places: [Place], _ frame: [UInt8]) -> [Range<Int>?] {
+        let parts = places.map { place -> Range<Int>? in
+            let start = Int(place.entry.inside)
+            let end = start + Int(place.entry.length)
+            return end <= frame.count ? start..<end : nil
+        }
+        var hashes = SHA256.hashes(of: parts.compactMap(\.self), in: frame).makeIterator()
+        return zip(places, parts).map { place, part in
+            guard let part, let hash = hashes.next(), secret.chunkID(contentHash: hash) == place.entry.id else {
+                return nil
+            }
+            return part
         }
     }
 }

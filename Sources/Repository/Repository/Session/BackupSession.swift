@@ -108,12 +108,15 @@ package final class BackupSession {
     // MARK: - Chunks
 
     /// Stores a chunk unless the repository holds it, and names it. All zeros are a hole.
-    package func store(_ bytes: UnsafeRawBufferPointer, _ kind: ChunkKind) throws -> ChunkID {
+    /// - Parameter hash: the SHA-256 of the bytes, for those who have it, and know that they are not all zeros.
+    package func store(
+        _ bytes: UnsafeRawBufferPointer, _ kind: ChunkKind, hash: Digest? = nil
+    ) throws -> ChunkID {
         precondition(bytes.count <= Charter.largestChunk)
         counters.bytes += UInt64(bytes.count)
         counters.chunks += 1
-        if kind == .data, unsafe Self.isZero(bytes) { return .hole }
-        let id = secret.chunkID(contentHash: unsafe SHA256.hash(bytes))
+        if kind == .data, hash == nil, unsafe Self.isZero(bytes) { return .hole }
+        let id = secret.chunkID(contentHash: unsafe hash ?? SHA256.hash(bytes))
         if fresh.contains(id) { return id }
         if let known = index.find(id, in: isThere) {
             usedPacks.insert(known.pack)

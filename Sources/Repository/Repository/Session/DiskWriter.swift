@@ -28,16 +28,27 @@ package struct DiskWriter: ~Copyable {
 
     private static let zeros = [ChunkID](repeating: .hole, count: DiskRef.fanOut)
 
-    /// Stores a block: 64 KiB, or fewer bytes for the disk's last.
-    package mutating func put(_ block: UInt64, _ bytes: UnsafeRawBufferPointer) throws {
-        precondition(lastBlock.map { $0 < block } ?? true, "blocks come in ascending order")
-        precondition(block * UInt64(DiskRef.blockSize) + UInt64(bytes.count) <= size)
-        lastBlock = block
-        let id = try unsafe session.store(bytes, .data)
-        guard id != .hole else { return }
-        dataBytes += UInt64(bytes.count)
-        note?(block, id)
-        try set(block, id, level: 0)
+    /// Stores blocks that lie one after another: 64 KiB each, or fewer bytes for the disk's last.
+    package mutating func put(_ first: UInt64, _ bytes: UnsafeRawBufferPointer) throws {
+        precondition(lastBlock.map { $0 < first } ?? true, "blocks come in ascending order")
+        precondition(first * UInt64(DiskRef.blockSize) + UInt64(bytes.count) <= size)
+        var numbers: [UInt64] = []
+        var blocks: [UnsafeRawBufferPointer] = unsafe []
+        for start in stride(from: 0, to: bytes.count, by: DiskRef.blockSize) {
+            let end = min(start + DiskRef.blockSize, bytes.count)
+            let block = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+            let number = first + UInt64(start / DiskRef.blockSize)
+            lastBlock = number
+            guard unsafe !BackupSession.isZero(block) else { continue }
+            numbers.append(number)
+            unsafe blocks.append(block)
+        }
+        for (index, hash) in unsafe SHA256.hashes(of: blocks).enumerated() {
+            let id = try unsafe session.store(blocks[index], .data, hash: hash)
+            dataBytes += UInt64(unsafe blocks[index].count)
+            note?(numbers[index], id)
+            try set(numbers[index], id, level: 0)
+        }
     }
 
     /// Takes a block over from an earlier snapshot: its chunk becomes one of this snapshot, without its bytes.

@@ -34,6 +34,12 @@ package struct CanonicalEncoder: Sendable {
         bytes.append(contentsOf: value)
     }
 
+    /// The same for arrays: what is generic is not specialised across modules, and this runs several times a file.
+    package mutating func string(_ value: [UInt8]) {
+        number(value.count)
+        bytes.append(contentsOf: value)
+    }
+
     package mutating func text(_ value: String) { string(Array(value.utf8)) }
     package mutating func digest(_ value: Digest) { value.append(to: &bytes) }
     package mutating func identifier<Owner>(_ value: Identifier<Owner>) { value.append(to: &bytes) }
