@@ -33,7 +33,7 @@ package struct DiskWriter: ~Copyable {
         precondition(lastBlock.map { $0 < block } ?? true, "blocks come in ascending order")
         precondition(block * UInt64(DiskRef.blockSize) + UInt64(bytes.count) <= size)
         lastBlock = block
-        let id = try unsafe session.store(bytes, .data)
+        let id = try unsafe session.store(bytes, .data, leaningOn: session.template)
         guard id != .hole else { return }
         dataBytes += UInt64(bytes.count)
         note?(block, id)
@@ -48,7 +48,8 @@ package struct DiskWriter: ~Copyable {
         precondition(start < size)
         let length = min(UInt64(DiskRef.blockSize), size - start)
         let content = ContentRef(length: length, depth: 0, chunks: [ChunkRef(id: id, length: length)])
-        guard session.lean(on: content) else { return false }
+        // What an earlier snapshot took from a template is there only for one that leans on it, too.
+        guard session.lean(on: content) || session.template?.take(id, length: length) ?? false else { return false }
         lastBlock = block
         dataBytes += length
         note?(block, id)
