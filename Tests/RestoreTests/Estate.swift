@@ -14,21 +14,27 @@ final class Estate {
     let source: String
     private let passphrase = Array("correct horse".utf8)
 
-    init(seed: UInt64 = 1) throws {
+    /// - Parameter features: what its charter requires; nil for what a new one does.
+    init(seed: UInt64 = 1, features: [String]? = nil) throws {
         store = StrictStore()
         surroundings = .seeded(seed)
         temporary = try TemporaryDirectory("restore")
         source = temporary("source")
         try Directory.make(at: Array(source.utf8))
-        let bundle = try KeyBundle.make(surroundings: surroundings)
+        var bundle = try KeyBundle.make(surroundings: surroundings)
+        if let features, case .charter(var charter) = bundle.charter.content {
+            charter.features = features
+            bundle.charter = try Statement(.charter(charter), of: bundle.repository, root: bundle.root)
+        }
         let slot = try Slot.wrap(bundle, passphrase: passphrase, cost: .light, surroundings: surroundings)
         _ = try Repository.create(
             in: store, charter: bundle.charter, slots: [slot.bytes], site: try SigningKey(random: surroundings),
             surroundings: surroundings)
     }
 
-    func open() throws -> Repository {
-        try Repository.open(store, .passphrase(passphrase), heads: NoHeadMemory(), surroundings: surroundings)
+    func open(base: Repository? = nil) throws -> Repository {
+        try Repository.open(
+            store, .passphrase(passphrase), heads: NoHeadMemory(), surroundings: surroundings, base: base)
     }
 
     // MARK: - Trees

@@ -52,7 +52,8 @@ package struct CopyReport: Sendable {
         return Failure(
             .partial,
             "\(copied.count) snapshots were copied; snapshot \(first.snapshot.hex.prefix(12))\(others) could not be: \(first.problem.what)\(unseen)",
-            advice: "`breakwater repository check` at the origin names every damaged object.")
+            advice: first.problem.code == .notFound && !first.problem.advice.isEmpty
+                ? first.problem.advice : "`breakwater repository check` at the origin names every damaged object.")
     }
 }
 

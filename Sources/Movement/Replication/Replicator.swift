@@ -10,7 +10,7 @@ package import Sealing
 /// 2. Open the destination with its own site key, or make it: genesis with the origin's charter, slots byte for byte.
 /// 3. Mirror the origin's log beside the data (`OriginMirror`) and append the root's statements of it here too.
 /// 4. For each snapshot in the order of the origin's log that is neither here nor was forgotten here (`SnapshotCopy`):
-///    a. verify its manifest; read its sets; see which packs the destination's log does not hold alive,
+///    a. hold the templates on which it leans in the base at the destination; verify its manifest; read its sets; see which packs the destination's log does not hold alive,
 ///    b. claim a session; or take up the one that an interrupted copy left claimed, with what it had put,
 ///    c. fetch the missing packs whole, a few at a time; verify each by its hash tree; put it; read it back,
 ///    d. put envelopes, sets, segments and the manifest,
@@ -32,6 +32,8 @@ package struct Replicator: Sendable {
         package var newVault: VaultID?
         /// Packs fetched at the same time; each is held in memory whole.
         package var workers = 3
+        /// The base repository at the destination, with its site's key, for snapshots that lean on its templates.
+        package var base: Repository?
         package init() {}
     }
 
@@ -93,8 +95,8 @@ package struct Replicator: Sendable {
         let pending = pendingSnapshots(source, target, &report)
         let meter = CopyMeter(pending, source, target, report: progress)
         var copy = SnapshotCopy(
-            source, target, workers: options.workers, surroundings: surroundings, meter: meter, isCancelled: isCancelled
-        )
+            source, target, base: options.base, workers: options.workers, surroundings: surroundings, meter: meter,
+            isCancelled: isCancelled)
         for digest in pending {
             switch try copy.run(digest, &report) {
             case .copied: report.copied.append(digest)

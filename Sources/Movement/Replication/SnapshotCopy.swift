@@ -12,6 +12,8 @@ struct SnapshotCopy {
 
     private let source: Repository
     private let target: Repository
+    /// The base repository at the destination.
+    private let base: Repository?
     private let mirror: OriginMirror
     private let workers: Int
     private let surroundings: Surroundings
@@ -33,11 +35,12 @@ struct SnapshotCopy {
     private static let attempts = 10
 
     init(
-        _ source: Repository, _ target: Repository, workers: Int, surroundings: Surroundings, meter: CopyMeter,
-        isCancelled: @escaping @Sendable () -> Bool
+        _ source: Repository, _ target: Repository, base: Repository?, workers: Int, surroundings: Surroundings,
+        meter: CopyMeter, isCancelled: @escaping @Sendable () -> Bool
     ) {
         self.source = source
         self.target = target
+        self.base = base
         mirror = OriginMirror(source, target)
         self.workers = workers
         self.surroundings = surroundings
@@ -93,12 +96,7 @@ struct SnapshotCopy {
         _ committed: LogState.Committed, _ origin: LogState, _ report: inout CopyReport
     ) throws {
         let clear = committed.clear
-        guard clear.leans.isEmpty else {
-            throw OriginProblem(
-                failure: Failure(
-                    .notFound, "the snapshot leans on a template, which is not at the destination",
-                    advice: "Copy the template's repository first."))
-        }
+        for lean in clear.leans { try hold(lean) }
         let manifest = try OriginProblem.marking { () throws(Failure) in try verifiedManifest(committed, origin) }
         let roots = try OriginProblem.marking { () throws(Failure) in try origin.roots(of: clear, source.objects) }
         let hash = try OriginProblem.marking { () throws(Failure) in try commitHash(committed) }
@@ -145,6 +143,31 @@ struct SnapshotCopy {
         counted.formUnion(plan.missing)
         for pack in plan.there where counted.insert(pack).inserted {
             report.bytesAlreadyThere += here.names(of: .pack, pack).first.flatMap { here.objects[$0]?.length } ?? 0
+        }
+    }
+
+    /// A template is held in the base at the destination before anything that leans on it is copied there.
+    private func hold(_ lean: ClearPart.Lean) throws {
+        func leftOut(_ why: String, _ advice: String) -> OriginProblem {
+            let what = "it leans on template \(lean.snapshot.hex) of repository \(lean.template)"
+            return OriginProblem(failure: Failure(.notFound, "\(what), \(why)", advice: advice))
+        }
+        guard let base, base.id == lean.template else {
+            throw leftOut(
+                "of which no vault at the destination was named",
+                "Copy that repository there first, and name its vault with --base.")
+        }
+        let place = base.store.location
+        guard try base.log.refresh().snapshots[lean.snapshot] != nil else {
+            throw leftOut("which \(place) does not hold", "Copy that repository there first.")
+        }
+        guard !target.log.state.closedLeans.contains(lean.snapshot) else {
+            throw leftOut("which was let go of at the destination", "Back up against a newer template.")
+        }
+        do {
+            try base.claimLean(on: lean.snapshot, for: target)
+        } catch let failure as Failure where failure.code == .refused {
+            throw leftOut("which cannot be held in \(place): \(failure.what)", failure.advice)
         }
     }
 

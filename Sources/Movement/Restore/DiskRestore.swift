@@ -24,7 +24,8 @@ package enum DiskRestore {
     /// Blocks fetched at once: 1 GiB of disk.
     private static let most = 1 << 14
 
-    /// - Throws: `.refused` when something stands at `path`; `.damaged` with the places of the disk that no vault at
+    /// - Throws: `.refused` when something stands at `path`; `.notFound` when a template on which the disk leans is not at
+    ///   hand; `.damaged` with the places of the disk that no vault at
     ///   hand has; `.full`; what `watch` throws.
     package static func run(
         _ disk: DiskReader, to path: AbsolutePath, format: Format = .raw, workers: Int = 2, surroundings: Surroundings,
@@ -33,6 +34,7 @@ package enum DiskRestore {
         guard let name = path.components.last else {
             throw Failure(.usage, "\(path) cannot be a disk image", advice: "Name a file that does not exist yet")
         }
+        try disk.reader.requireTemplates()
         let directory = try Directory(at: AbsolutePath(components: path.components.dropLast()).bytes)
         guard try directory.status(of: name) == nil else { throw taken(path) }
         let temporary = Array((".breakwater-" + Hex.encode(surroundings.random(8))).utf8)

@@ -14,13 +14,15 @@ package final class Repository: Sendable {
     package let resources: Resources
     /// Repositories in other vaults from which what is damaged here is taken.
     package let alternates: [Repository]
+    /// The base repository, of whose templates snapshots here hold the difference; nil where it is not at hand.
+    package let base: Repository?
 
     package var id: RepositoryID { log.state.repository }
     package var vault: VaultID { log.state.vault }
 
     private init(
         store: any ObjectStore, log: Log, keys: Keys, objects: ObjectReader, surroundings: Surroundings,
-        resources: Resources, alternates: [Repository]
+        resources: Resources, alternates: [Repository], base: Repository?
     ) {
         self.store = store
         self.log = log
@@ -29,6 +31,7 @@ package final class Repository: Sendable {
         self.surroundings = surroundings
         self.resources = resources
         self.alternates = alternates
+        self.base = base
     }
 
     // MARK: - Opening
@@ -49,11 +52,12 @@ package final class Repository: Sendable {
     ///   - expected: the repository the caller means; nil when the passphrase vouches for it.
     ///   - site: the vault's site key, when the caller keeps it in its own state.
     ///   - resources: memory and places of this machine; the standard memory and no kept index by themselves.
+    ///   - base: opened to read its templates, which snapshots here lean on.
     ///   - mirrors: stores of vaults, besides those of `alternates`, which may mirror this one's log.
     package static func open(
         _ store: any ObjectStore, _ access: Access, expecting expected: RepositoryID? = nil, site: SigningKey? = nil,
         heads: any HeadMemory, surroundings: Surroundings, resources: Resources = Resources(),
-        also alternates: [Repository] = [], mirrors: [any ObjectStore] = []
+        also alternates: [Repository] = [], base: Repository? = nil, mirrors: [any ObjectStore] = []
     ) throws(Failure) -> Repository {
         let objects = ObjectReader(store)
         var keys = Keys.none
@@ -85,7 +89,7 @@ package final class Repository: Sendable {
         if let own = keys.site, own.verifying != state.site { keys.site = nil }
         return Repository(
             store: store, log: log, keys: keys, objects: objects, surroundings: surroundings, resources: resources,
-            alternates: alternates)
+            alternates: alternates, base: base)
     }
 
     /// Tries every slot that the vault holds.

@@ -188,10 +188,27 @@ struct CommitRules {
         var before = world.draft()
         before.clear.leans = [lean]
         #expect(try reason(before) == "effective")
+        #expect(try world.append(.forget([before.snapshot])) == nil)
         #expect(try world.append(.closeLean(template: lean.template, snapshot: lean.snapshot)) == nil)
         var after = world.draft()
         after.clear.leans = [lean]
         #expect(try reason(after).contains("template that was let go"))
+    }
+
+    @Test func aTemplateThatIsLeantOnIsNotLetGo() throws {
+        let lean = ClearPart.Lean(template: RepositoryID(digest: world.random()), snapshot: world.random())
+        let closing = RecordBody.closeLean(template: lean.template, snapshot: lean.snapshot)
+        var draft = world.draft()
+        draft.clear.leans = [lean]
+        #expect(try world.append(draft.body, by: .author(world.writer)) == nil)
+        #expect(try world.append(closing)?.contains("leans on template") == true)
+        // Also while somebody still reads what was forgotten.
+        let reading = world.claim(.read(draft.snapshot))
+        #expect(try world.append(reading.body, by: .author(world.reader)) == nil)
+        #expect(try world.append(.forget([draft.snapshot])) == nil)
+        #expect(try world.append(closing)?.contains("leans on template") == true)
+        #expect(try world.append(.release(reading.id)) == nil)
+        #expect(try world.append(closing) == nil)
     }
 
     @Test func aCommitByARevokedWriterIsVoid() throws {

@@ -19,6 +19,8 @@ struct ClaimedSnapshot: Sendable {
         self.claim = claim
         do throws(Failure) {
             reader = try SnapshotReader(repository, snapshot)
+            // A machine would come upon blocks that nobody gives while it runs.
+            if runningMachine { try reader.requireTemplates() }
         } catch {
             if let claim { try? repository.release(claim) }
             throw error

@@ -88,7 +88,7 @@ struct Workbench: Sendable {
     /// Opens a repository, and those in other vaults from which what is damaged is taken.
     func open(
         _ vault: String, _ access: StoreAccess, passphrase: SlotKey, also others: [String] = [],
-        heads chosen: (any HeadMemory)? = nil
+        base: Repository? = nil, heads chosen: (any HeadMemory)? = nil
     ) throws(Failure) -> Repository {
         let heads = chosen ?? heads()
         let store = try store(at: vault, access)
@@ -103,7 +103,8 @@ struct Workbench: Sendable {
             } catch  where error.code == .damaged || error.code == .refused { late.append(other) }
         }
         var repository = try Repository.open(
-            store, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources, also: alternates)
+            store, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources, also: alternates,
+            base: base)
         guard !late.isEmpty else { return warned(repository) }
         // Vaults whose own key slots are damaged serve all the same, by the keys that were found.
         for other in late {
@@ -115,7 +116,8 @@ struct Workbench: Sendable {
             } catch { console.warn("\(other.location) is of no help: \(error.what)") }
         }
         repository = try Repository.open(
-            store, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources, also: alternates)
+            store, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources, also: alternates,
+            base: base)
         return warned(repository)
     }
 
@@ -135,6 +137,13 @@ struct Workbench: Sendable {
         _ vault: String, _ access: StoreAccess, _ passphrase: PassphraseOptions
     ) throws(Failure) -> Repository {
         if passphrase.isGiven { return try open(vault, access, passphrase: try passphrase.read(console)) }
+        return try openAsKeptSite(vault, access, passphrase)
+    }
+
+    /// Opens without a passphrase, with the vault's site key where a copy of this user made it.
+    func openAsKeptSite(
+        _ vault: String, _ access: StoreAccess, _ passphrase: PassphraseOptions
+    ) throws(Failure) -> Repository {
         let keyless = try openKeyless(vault, access)
         let site = try ClientSiteKeys(self, passphrase: passphrase).find(for: keyless.id, at: keyless.store.location)
         return try Repository.open(

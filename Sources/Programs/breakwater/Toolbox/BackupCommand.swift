@@ -22,6 +22,15 @@ struct BackupCommand: MemoryBoundCommand {
 
     @OptionGroup(title: "Disks") var disks: DiskOptions
 
+    @OptionGroup(title: "Golden templates") var base: BaseOptions
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The template: an id, the beginning of one, or latest:NAME; needless where the base holds one name only.",
+            valueName: "snapshot"))
+    var baseSnapshot: String?
+
     @OptionGroup(title: "Leaving out") var excludes: ExcludeOptions
 
     @Flag(name: .long, help: "Do not enter other file systems that are mounted below the paths.")
@@ -37,6 +46,8 @@ struct BackupCommand: MemoryBoundCommand {
 
     func validate() throws {
         if paths.isEmpty && disks.images.isEmpty { throw ValidationError("Name a PATH or a --disk to back up.") }
+        if base.path != nil && disks.images.isEmpty { throw ValidationError("--base goes with --disk.") }
+        if baseSnapshot != nil && base.path == nil { throw ValidationError("--base-snapshot goes with --base.") }
         let isPlain = name.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F }
         if name.isEmpty || name.utf8.count > 255 || !isPlain {
             throw ValidationError("--name takes 1 to 255 bytes of text without control characters.")
@@ -55,6 +66,10 @@ struct BackupCommand: MemoryBoundCommand {
         var options = BackupSession.Options()
         options.workers = bench.processors
         options.staging = BackupSession.Staging(name: name, time: bench.surroundings.now(), host: BackupRun.host)
+        if let base = try base.open(bench, .writing) {
+            try StoreProbe.run(on: base.store, bench.surroundings)
+            options.template = try base.template(baseSnapshot, for: repository)
+        }
         let session = try repository.beginBackup(options)
         let memory = bench.memory(of: name, in: repository, forgetting: readAll)
         capture.memory = memory
@@ -103,6 +118,10 @@ struct BackupCommand: MemoryBoundCommand {
             "  \(Words.count(snapshot.files, "file", "files")), \(Words.bytes(snapshot.bytes)); "
                 + "\(Words.bytes(run.session.counters.newBytes)) were new and took \(Words.bytes(snapshot.part.storedBytes))"
         )
+        if let template = run.session.template {
+            try console.say(
+                "  \(Words.bytes(template.bytes)) are in template \(template.snapshot.hex.prefix(12)) of the base")
+        }
         if run.bytesInherited > 0 {
             try console.say(
                 "  \(Words.bytes(run.bytesRead)) were read, \(Words.bytes(run.bytesInherited)) taken over as they were")
@@ -120,6 +139,7 @@ struct BackupCommand: MemoryBoundCommand {
             [("event", "result")] + snapshot.members + [
                 ("bytesRead", .number(run.bytesRead)), ("bytesInherited", .number(run.bytesInherited)),
                 ("newBytes", .number(run.session.counters.newBytes)),
+                ("bytesInTemplate", .number(run.session.template?.bytes ?? 0)),
                 ("seconds", .fraction(seconds)), ("unreadable", .number(run.unreadable)),
                 ("changed", .number(run.changed)), ("excluded", .number(run.excluded)),
                 ("firstExcluded", .list(run.firstExcluded.map { .text($0) })),

@@ -18,6 +18,7 @@ struct CheckCommand: MemoryBoundCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var memory: MemoryOptions
+    @OptionGroup var base: BaseOptions
 
     @Flag(name: .long, help: "Read every byte of every pack.")
     var readData = false
@@ -86,8 +87,10 @@ struct CheckCommand: MemoryBoundCommand {
     private func open(_ bench: Workbench) throws -> Repository {
         guard passphrase.isGiven, !keyless else { return try bench.openKeyless(vault.path, .reading, also: also) }
         let secret = try passphrase.read(bench.console)
+        let base = try base.open(bench, .reading)
         do {
-            return try bench.open(vault.path, .reading, passphrase: secret, also: also)
+            return try bench.open(
+                vault.path, .reading, passphrase: secret, also: also, base: base)
         } catch {
             guard error.code == .damaged else { throw error }
             bench.console.warn("\(error.what); checking without keys")

@@ -23,7 +23,7 @@ struct CheckPrinter {
         self.bench = bench
         isKeyed = repository.map { $0.keys.secret != nil && !$0.keys.readers.isEmpty } ?? false
         var names: [Digest: String] = [:]
-        for id in Set(report.snapshotsTouched + report.losses.map(\.snapshot)) {
+        for id in Set(report.snapshotsTouched + report.losses.map(\.snapshot) + report.elsewhere.keys) {
             var text = String(id.hex.prefix(12))
             if let repository, let committed = repository.log.state.snapshots[id],
                 let opened = try? repository.snapshot(committed)
@@ -50,6 +50,13 @@ struct CheckPrinter {
             try console.say("snapshot \(name(id)) lost \(count) more, which --all-losses names")
             try console.tell([
                 ("event", "lostBesides"), ("snapshot", .text(id.hex)), ("count", .number(count)),
+            ])
+        }
+        for (id, bytes) in report.elsewhere.sorted(by: { $0.key < $1.key }) {
+            try console.say(
+                "elsewhere: \(Words.bytes(bytes)) of snapshot \(name(id)) are a template's, which --base looks for")
+            try console.tell([
+                ("event", "elsewhere"), ("snapshot", .text(id.hex)), ("bytes", .number(bytes)),
             ])
         }
         for id in report.snapshotsTouched { try console.say("touched: snapshot \(name(id))") }

@@ -11,13 +11,15 @@ struct CollectCommand: MemoryBoundCommand {
         discussion: """
             What a backup that was killed has stored is held by its claim. A session that is found unchanged by two runs an \
             hour or more apart is taken to be dead, and its claim let go; --release-claims does that at once. A backup that \
-            is let go by mistake has to be run again, and loses nothing else.
+            is let go by mistake has to be run again, and loses nothing else. With --base, templates of that repository on \
+            which no snapshot leans any more are let go of: nothing here can lean on them again.
             """)
 
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var memory: MemoryOptions
+    @OptionGroup var base: BaseOptions
 
     @Flag(name: .long, help: "Say what would be freed, and what not and why; change nothing.")
     var dryRun = false
@@ -45,8 +47,10 @@ struct CollectCommand: MemoryBoundCommand {
         let interruption = bench.interruption
         var collector = Collector(
             repository, options(repository), watch: bench.claimWatch(), isCancelled: { interruption.isAsked })
+        let base = try base.openAsSite(bench, passphrase)
         let report = try collector.run()
-        try print(report, bench, since: start)
+        let ending = try base.map { try LeanEnding(of: repository, in: $0) }
+        try print(report, ending, bench, since: start)
         guard !report.remaining.isEmpty else { return 0 }
         throw Failure(
             .partial,
@@ -74,7 +78,7 @@ struct CollectCommand: MemoryBoundCommand {
         return 0
     }
 
-    private func print(_ report: CollectReport, _ bench: Workbench, since start: UInt64) throws {
+    private func print(_ report: CollectReport, _ ending: LeanEnding?, _ bench: Workbench, since start: UInt64) throws {
         let console = bench.console
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
         for released in report.released {
@@ -99,12 +103,25 @@ struct CollectCommand: MemoryBoundCommand {
                     + "\(Words.bytes(repacked.bytesAfter)).")
         }
         if let why = repacked.postponed { console.warn("nothing was repacked: \(why)") }
+        if let ending { try print(ending, console) }
         try report.usage.print(console)
         try console.tell([
             ("event", "result"), ("dryRun", false), ("objects", .number(report.deleted.objects)),
             ("bytes", .number(report.deleted.bytes)), ("condemned", .number(report.condemned.objects)),
             ("repacked", .number(repacked.packs)), ("released", .list(report.released.map { .text($0.claim.hex) })),
+            ("templatesReleased", .list(ending?.released.map { .text($0.hex) } ?? [])),
             ("remaining", .number(UInt64(report.remaining.count))), ("seconds", .fraction(seconds)),
         ])
+    }
+
+    private func print(_ ending: LeanEnding, _ console: Console) throws {
+        for template in ending.released {
+            try console.say("Let go of template \(template.hex.prefix(12)): nothing here leans on it any more.")
+        }
+        if !ending.kept.isEmpty {
+            let count = UInt64(ending.kept.count)
+            try console.say("Snapshots here lean on \(Words.count(count, "template", "templates")) of the base.")
+        }
+        if let why = ending.postponed { console.warn("templates were not let go of: \(why)") }
     }
 }

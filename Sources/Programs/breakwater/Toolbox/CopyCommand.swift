@@ -12,6 +12,7 @@ struct CopyCommand: MemoryBoundCommand {
         discussion: """
             Every pack is verified as it arrives and a snapshot is committed last. Run it again to go on where it stopped.
             Into a vault that was made elsewhere the repository's owner can copy, with the passphrase.
+            Snapshots that lean on templates want --base: the vault of their repository at the destination.
             """)
 
     @Option(name: .customLong("from"), help: ArgumentHelp("The vault to copy.", valueName: "vault"))
@@ -23,6 +24,7 @@ struct CopyCommand: MemoryBoundCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var memory: MemoryOptions
+    @OptionGroup var base: BaseOptions
 
     static let whenInterrupted: String? = nil
 
@@ -43,6 +45,7 @@ struct CopyCommand: MemoryBoundCommand {
         try StoreProbe.run(on: destination, bench.surroundings)
         var options = Replicator.Options()
         options.workers = max(3, bench.processors)
+        options.base = try base.openAsSite(bench, passphrase)
         let replicator = Replicator(
             from: origin, to: destination, siteKeys: ClientSiteKeys(bench, passphrase: passphrase),
             heads: bench.heads(), surroundings: bench.surroundings, options: options)

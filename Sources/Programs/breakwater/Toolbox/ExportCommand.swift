@@ -15,6 +15,7 @@ struct ExportCommand: MemoryBoundCommand {
             """)
 
     @OptionGroup var reading: ReadingOptions
+    @OptionGroup var base: BaseOptions
     @OptionGroup var memory: MemoryOptions
     @OptionGroup var given: OutputOptions
 
@@ -127,7 +128,7 @@ struct ExportCommand: MemoryBoundCommand {
     // MARK: - Disks
 
     private func exportDisk(to path: AbsolutePath, _ bench: Workbench) throws -> Int32 {
-        let repository = try reading.open(bench)
+        let repository = try reading.open(bench, base: base)
         let found = try repository.findSnapshot(snapshot)
         let image = try found.disk(label: reading.stream)
         let format = format ?? (path.description.hasSuffix(".qcow2") ? .qcow2 : .raw)

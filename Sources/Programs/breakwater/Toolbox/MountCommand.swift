@@ -15,6 +15,7 @@ struct MountCommand: MemoryBoundCommand {
             """)
 
     @OptionGroup var reading: ReadingOptions
+    @OptionGroup var base: BaseOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var memory: MemoryOptions
 
@@ -30,16 +31,27 @@ struct MountCommand: MemoryBoundCommand {
         Heap.keepSmall()
         let console = bench.console
         let place = try RawArguments.path(mountpoint)
-        let repository = try reading.open(bench)
+        let repository = try reading.open(bench, base: base)
         let shape: SnapshotMenu.Shape
+        let shown: [Snapshot]
         if let snapshot {
-            shape = .one(try repository.findSnapshot(snapshot))
+            let found = try repository.findSnapshot(snapshot)
+            shown = [found]
+            shape = .one(found)
         } else {
             let (snapshots, damaged) = try repository.snapshots()
             for (id, problem) in damaged {
                 console.warn("snapshot \(id.hex.prefix(12)) cannot be opened and is not shown: \(problem.what)")
             }
+            shown = snapshots
             shape = .all(snapshots.map { SnapshotMenu.Item(snapshot: $0, label: Self.label(of: $0)) })
+        }
+        let leaning = repository.base == nil ? shown.filter { !$0.clear.leans.isEmpty } : []
+        if let first = leaning.first?.clear.leans.first {
+            console.warn(
+                "\(Words.count(UInt64(leaning.count), "snapshot leans", "snapshots lean")) on a template, the first on "
+                    + "\(first.snapshot.hex.prefix(12)) of repository \(first.template): without --base, what lies there "
+                    + "cannot be read")
         }
         var limits = MountLimits()
         limits.frameBytes = memory.budget.frames / 4 * 3

@@ -14,7 +14,10 @@ struct ReadingOptions: ParsableArguments, Sendable {
     @Option(name: .long, help: "The label of the stream, where there are several of a kind.")
     var stream: String?
 
-    func open(_ bench: Workbench) throws -> Repository {
-        try bench.open(vault.path, .reading, passphrase: try passphrase.read(bench.console), also: also)
+    /// - Parameter base: where the content of disks is read.
+    func open(_ bench: Workbench, base: BaseOptions? = nil) throws -> Repository {
+        try bench.open(
+            vault.path, .reading, passphrase: try passphrase.read(bench.console), also: also,
+            base: try base?.open(bench, .reading))
     }
 }

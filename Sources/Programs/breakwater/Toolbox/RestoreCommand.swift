@@ -15,6 +15,7 @@ struct RestoreCommand: MemoryBoundCommand {
     @OptionGroup var passphrase: PassphraseOptions
     @OptionGroup var output: OutputOptions
     @OptionGroup var memory: MemoryOptions
+    @OptionGroup var base: BaseOptions
 
     @Option(name: .long, help: ArgumentHelp("The directory below which files are restored.", valueName: "dir"))
     var target: String?
@@ -54,13 +55,15 @@ struct RestoreCommand: MemoryBoundCommand {
         options.include = try include.map { text throws(Failure) in try RawArguments.path(text) }
         options.existing = update ? .update : .refuse
         options.workers = max(2, bench.processors)
-        let repository = try bench.open(vault.path, .reading, passphrase: secret, also: also)
+        let repository = try bench.open(
+            vault.path, .reading, passphrase: secret, also: also, base: try base.open(bench, .reading))
         let found = try repository.findSnapshot(snapshot)
         if let cut = repository.log.shortfall { bench.console.warn("\(cut)") }
         // What the snapshot lacks is said before anything is written.
         let tree = target == nil ? nil : try found.tree(label: disk == nil ? stream : nil)
         let image = disk == nil ? nil : try found.disk(label: target == nil ? stream : nil)
         let reader = try SnapshotReader(repository, found)
+        if image != nil { try reader.requireTemplates() }
         let start = bench.surroundings.uptime()
         var failure: Failure?
         do {

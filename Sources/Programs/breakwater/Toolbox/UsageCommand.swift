@@ -70,7 +70,9 @@ extension VaultUsage.Reason {
         case .condemned: "condemned, and not deleted yet"
         case .afterCheckpoint: "needs a checkpoint of the log"
         case .snapshotClaim(let snapshot, let kind):
-            "snapshot \(snapshot.hex.prefix(12)) is claimed by a \(kind == "read" ? "reader" : kind)"
+            kind == "lean"
+                ? "other repositories lean on template \(snapshot.hex.prefix(12))"
+                : "snapshot \(snapshot.hex.prefix(12)) is claimed by a \(kind == "read" ? "reader" : kind)"
         case .sessionClaim(_, let session): "a backup or copy claims it (session \(session.hex.prefix(12)))"
         }
     }

@@ -87,6 +87,8 @@ package struct CheckReport: Sendable, Equatable {
     package internal(set) var losses: [CheckLoss] = []
     /// How many losses more there are of a snapshot than `losses` holds.
     package internal(set) var lossesLeftOut: [Digest: UInt64] = [:]
+    /// Bytes of disks that a snapshot takes from templates of a base repository, which was not named: not looked for.
+    package internal(set) var elsewhere: [Digest: UInt64] = [:]
     /// Manifests that a writer of the repository signed, of recovery points that no record commits, ascending: a backup
     /// that died just before its commit, or a log that lost its end.
     package internal(set) var uncommitted: [Digest] = []

@@ -49,11 +49,14 @@ extension Checker {
 
     private func walk(_ snapshot: Snapshot, _ reader: SnapshotReader) {
         let damaged = Set(ledger.damaged.compactMap(\.name).filter { $0.kind == .pack }.map(\.digest))
-        let walk = LossWalk(snapshot, reader, damaged: damaged, most: options.lossesPerSnapshot)
+        let walk = LossWalk(
+            snapshot, reader, damaged: damaged, most: options.lossesPerSnapshot,
+            readsTemplates: options.readData)
         walk.run()
         let leftOut = walk.found - UInt64(walk.losses.count)
         ledger.change { report in
             report.losses += walk.losses
+            if walk.elsewhere > 0 { report.elsewhere[snapshot.id] = walk.elsewhere }
             if leftOut > 0 { report.lossesLeftOut[snapshot.id] = leftOut }
         }
         // What a damaged pack, set or envelope holds is lost for that reason, which is named.

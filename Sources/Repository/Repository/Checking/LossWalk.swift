@@ -13,9 +13,15 @@ final class LossWalk {
     private(set) var references = 0
     private(set) var example: String?
 
+    /// Bytes of disks that are in no pack of the snapshot, and in a template that is not at hand.
+    private(set) var elsewhere: UInt64 = 0
+
     private let snapshot: Snapshot
     private let reader: SnapshotReader
     private let most: Int
+    private let readsTemplates: Bool
+    /// The snapshot leans on a template, and no base repository was named.
+    private let isBlind: Bool
     private var damaged: Set<Digest>
     /// Chunks that could not be had.
     private var lost: Set<ChunkID> = []
@@ -30,11 +36,14 @@ final class LossWalk {
     /// - Parameters:
     ///   - damaged: roots of packs of which something is damaged.
     ///   - most: losses to keep; nil for all.
-    init(_ snapshot: Snapshot, _ reader: SnapshotReader, damaged: Set<Digest>, most: Int?) {
+    ///   - readsTemplates: read what the snapshot takes from a template that is at hand.
+    init(_ snapshot: Snapshot, _ reader: SnapshotReader, damaged: Set<Digest>, most: Int?, readsTemplates: Bool) {
         self.snapshot = snapshot
         self.reader = reader
         self.damaged = damaged
         self.most = most ?? .max
+        self.readsTemplates = readsTemplates
+        isBlind = !snapshot.clear.leans.isEmpty && reader.repository.base == nil
     }
 
     func run() {
@@ -78,13 +87,14 @@ final class LossWalk {
 
     /// Why a chunk of that length cannot be had; nil when it can.
     private func loss(of id: ChunkID, length: UInt64) -> Loss? {
-        let place: SnapshotReader.Place
-        do throws(Failure) { place = try reader.find(id) } catch { return Loss(pack: nil, why: error.what) }
+        let (home, place): (SnapshotReader, SnapshotReader.Place)
+        do throws(Failure) { (home, place) = try reader.find(id) } catch { return Loss(pack: nil, why: error.what) }
         guard UInt64(place.entry.length) == length else {
             return Loss(
                 pack: nil, why: "chunk \(id) has \(place.entry.length) bytes where \(length) are referred to")
         }
-        guard damaged.contains(place.root) else { return nil }
+        // A template's packs are the business of a check of the base; with every byte, as a restore would read them.
+        guard damaged.contains(place.root) || (home !== reader && readsTemplates) else { return nil }
         if lost.contains(id) { return Loss(pack: place.root, why: "it lies in a damaged pack") }
         do throws(Failure) {
             _ = try reader.read(id)
@@ -98,7 +108,7 @@ final class LossWalk {
     /// A check that does not read every byte learns of damage when it reads directories, lists and nodes.
     private func learn() { for trouble in reader.troubles where trouble.isHere { damaged.insert(trouble.pack.digest) } }
 
-    private func pack(of id: ChunkID) -> Digest? { (try? reader.find(id))?.root }
+    private func pack(of id: ChunkID) -> Digest? { (try? reader.find(id))?.place.root }
 
     // MARK: - Trees and documents
 
@@ -167,6 +177,7 @@ final class LossWalk {
             }
             if level < 0 {
                 let length = UInt64(disk.length(of: first))
+                if isBlind, !reader.holds(id) { return elsewhere += length }
                 if let loss = loss(of: id, length: length) { lose(.disk, "", start..<start + length, loss) }
                 return
             }

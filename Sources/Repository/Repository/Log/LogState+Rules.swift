@@ -107,7 +107,7 @@ extension LogState {
             guard !closedSessions.contains(name.session) else { throw RuleBroken("the checkpoint was condemned") }
             checkpoint = CheckpointMark(record: record.number, state: state, object: name)
         case .void: throw RuleBroken("nothing to void")
-        case .closeLean(_, let snapshot): closedLeans.insert(snapshot)
+        case .closeLean(_, let snapshot): try close(leansOn: snapshot)
         }
     }
 

@@ -14,6 +14,8 @@ package final class SnapshotReader: Sendable {
     private let frames: FrameCache
     /// Packs that were looked into because the index led astray, by root.
     private let tables = Monitor([Digest: ChunkIndex]())
+    /// Of the templates on which the snapshot leans, once one was needed.
+    private let templates = Monitor([SnapshotReader]?.none)
 
     /// Where the snapshot's chunks lie: the index's word for packs it covers, the packs' own for the others.
     private struct Places: Sendable {
@@ -93,7 +95,9 @@ package final class SnapshotReader: Sendable {
     }
 
     /// What had to be taken from another vault, or could not be had.
-    package var findings: [String] { opener.troubles.map(\.what) }
+    package var findings: [String] {
+        opener.troubles.map(\.what) + (templates.access { $0 } ?? []).flatMap(\.findings)
+    }
     var troubles: [PackOpener.Trouble] { opener.troubles }
 
     // MARK: - One chunk
@@ -101,7 +105,10 @@ package final class SnapshotReader: Sendable {
     /// A chunk's bytes.
     /// - Throws: `.damaged` when no vault at hand has it whole.
     package func read(_ id: ChunkID) throws(Failure) -> [UInt8] {
-        let place = try find(id)
+        let (home, place) = try find(id)
+        guard home === self else {
+            do throws(Failure) { return try home.read(id) } catch { throw home.asTemplate(error) }
+        }
         do throws(Failure) {
             return try read(id, at: place)
         } catch {
@@ -143,16 +150,35 @@ package final class SnapshotReader: Sendable {
         return found
     }
 
-    func find(_ id: ChunkID) throws(Failure) -> Place {
-        let places = places.access { $0 }
-        if let place = places.find(id) { return place }
-        guard let place = try renewed().find(id) else {
-            throw Failure(
-                .damaged, "chunk \(id) is in no pack of snapshot \(snapshot.id)",
-                advice: "Name the other vault with --also.")
+    /// Where a chunk lies, and whose it is: this snapshot's, or that of a template on which it leans.
+    /// - Throws: `.notFound` when it is neither, and a template is not at hand; `.damaged` when all are.
+    func find(_ id: ChunkID) throws(Failure) -> (home: SnapshotReader, place: Place) {
+        if let place = placed(id) { return (self, place) }
+        // As a rule it is a template's. Where that is not at hand, one more look at this vault's log is enough.
+        let templates: [SnapshotReader]
+        do throws(Failure) {
+            templates = try templateReaders()
+        } catch {
+            if places.access({ $0.head == nil }), let place = try renewed().find(id) { return (self, place) }
+            throw error
         }
-        return place
+        for template in templates {
+            if let place = template.placed(id) { return (template, place) }
+        }
+        for reader in [self] + templates {
+            if let place = try reader.renewed().find(id) { return (reader, place) }
+        }
+        throw Failure(
+            .damaged,
+            "chunk \(id) is in no pack of snapshot \(snapshot.id)"
+                + (templates.isEmpty ? "" : ", nor in the template on which it leans"),
+            advice: "Name the other vault with --also.")
     }
+
+    private func placed(_ id: ChunkID) -> Place? { places.access { $0 }.find(id) }
+
+    /// Whether the snapshot's own packs hold a chunk.
+    func holds(_ id: ChunkID) -> Bool { (try? find(id))?.home === self }
 
     /// Places by the newest state of the log, and by an index made anew if a block of it was damaged: since they were
     /// made, packs may have been moved, and what told of them collected.
@@ -181,6 +207,30 @@ package final class SnapshotReader: Sendable {
         return chunk
     }
 
+    // MARK: - Templates
+
+    /// Makes sure that every template on which the snapshot leans is at hand.
+    /// - Throws: `.notFound`, and which repository and template are missing; what opening them throws.
+    package func requireTemplates() throws(Failure) { _ = try templateReaders() }
+
+    private func templateReaders() throws(Failure) -> [SnapshotReader] {
+        guard !snapshot.clear.leans.isEmpty else { return [] }
+        return try templates.access { kept throws(Failure) in
+            if let kept { return kept }
+            let made = try repository.readers(ofTemplatesUnder: snapshot, sharing: frames)
+            kept = made
+            return made
+        }
+    }
+
+    /// What went wrong with a template, as the snapshot that leans on it tells it.
+    private func asTemplate(_ failure: Failure) -> Failure {
+        Failure(
+            failure.code,
+            "template \(snapshot.id.hex.prefix(12)) in the base repository at \(repository.store.location): \(failure.what)",
+            advice: "Check and repair the base repository, or name another vault of it with --base.", cause: failure)
+    }
+
     // MARK: - Many chunks
 
     /// One chunk wanted by a caller, who knows it by `tag`.
@@ -202,11 +252,21 @@ package final class SnapshotReader: Sendable {
         failed: @Sendable (Int, Failure) -> Void
     ) throws {
         var located: [(tag: Int, place: Place)] = []
+        var leant: [ObjectIdentifier: (template: SnapshotReader, wants: [Want])] = [:]
         located.reserveCapacity(wants.count)
         for want in wants {
             do throws(Failure) {
-                located.append((want.tag, try find(want.id)))
+                let (home, place) = try find(want.id)
+                if home === self {
+                    located.append((want.tag, place))
+                } else {
+                    leant[ObjectIdentifier(home), default: (home, [])].wants.append(want)
+                }
             } catch { failed(want.tag, error) }
+        }
+        for (template, wants) in leant.values {
+            try unsafe template.fetch(
+                wants, workers: workers, deliver: deliver, failed: { failed($0, template.asTemplate($1)) })
         }
         located.sort { ($0.place.root, $0.place.entry.frame) < ($1.place.root, $1.place.entry.frame) }
         let ordered = located

@@ -35,8 +35,7 @@ package final class BackupSession {
     private let index: ChunkIndex
     /// Packs of the index that hold something the snapshot refers to.
     private var usedPacks: Set<UInt32> = []
-    /// Packs that were looked for, and whether they are there as the log says.
-    private var packsLookedFor: [UInt32: Bool] = [:]
+    private var presence = PackPresence()
     private var fresh: FreshChunks
     /// What is in packs and segments, and in no commit yet.
     var gathered = Gathered()
@@ -44,6 +43,8 @@ package final class BackupSession {
     private var spareBuffer: [UInt8]?
     private let claim: ClaimID
     let staging: Staging?
+    /// On which the disks of this backup lean; nil for none.
+    package let template: LeanTemplate?
     /// What of this session stands in stages.
     var staged: Staged
 
@@ -59,6 +60,8 @@ package final class BackupSession {
         package var groupBytes = 1 << 20
         /// Whose backup it is, for the stages by which an interrupted one is gone on with; nil for none.
         package var staging: Staging?
+        /// What of a base repository the disks may lean on, claimed for this repository; nil to store everything.
+        package var template: LeanTemplate?
         package init() {}
     }
 
@@ -87,6 +90,7 @@ package final class BackupSession {
             writer: author.key.verifying, ephemeral: surroundings.random(32))
         envelope = try Repository.put(sealed.bytes, as: .envelope, session: session, repository.store)
         staging = state.charter.features.contains(Charter.stages) ? options.staging : nil
+        template = options.template
         let cut = state.charter.cut
         scanner = BoundaryScanner(
             key: secret.boundaryKey,
@@ -108,20 +112,25 @@ package final class BackupSession {
     // MARK: - Chunks
 
     /// Stores a chunk unless the repository holds it, and names it. All zeros are a hole.
-    /// - Parameter hash: the SHA-256 of the bytes, for those who have it, and know that they are not all zeros.
+    /// - Parameters:
+    ///   - hash: the SHA-256 of the bytes, for those who have it, and know that they are not all zeros.
+    ///   - template: where to look besides: a chunk that it holds is named as it names it, and not stored.
     package func store(
-        _ bytes: UnsafeRawBufferPointer, _ kind: ChunkKind, hash: Digest? = nil
+        _ bytes: UnsafeRawBufferPointer, _ kind: ChunkKind, hash known: Digest? = nil,
+        leaningOn template: LeanTemplate? = nil
     ) throws -> ChunkID {
         precondition(bytes.count <= Charter.largestChunk)
         counters.bytes += UInt64(bytes.count)
         counters.chunks += 1
-        if kind == .data, hash == nil, unsafe Self.isZero(bytes) { return .hole }
-        let id = secret.chunkID(contentHash: unsafe hash ?? SHA256.hash(bytes))
+        if kind == .data, known == nil, unsafe Self.isZero(bytes) { return .hole }
+        let hash = unsafe known ?? SHA256.hash(bytes)
+        let id = secret.chunkID(contentHash: hash)
         if fresh.contains(id) { return id }
         if let known = index.find(id, in: isThere) {
             usedPacks.insert(known.pack)
             return id
         }
+        if let leant = template?.find(contentHash: hash, length: UInt64(bytes.count)) { return leant }
         try fresh.insert(id)
         counters.newBytes += UInt64(bytes.count)
         counters.newChunks += 1
@@ -153,18 +162,7 @@ package final class BackupSession {
         return true
     }
 
-    /// Whether a pack that the log holds is in the store, at its length: asked once, when it is first leaned on. What
-    /// was lost behind the log's back is stored again rather than committed as a hole.
-    private func isThere(_ pack: UInt32) -> Bool {
-        if let known = packsLookedFor[pack] { return known }
-        let state = repository.log.state
-        let isThere = state.names(of: .pack, index.packs[Int(pack)].root).contains { name in
-            guard let held = state.objects[name], held.status == .live, let key = try? name.key() else { return false }
-            return (try? repository.store.length(of: key)) == held.length
-        }
-        packsLookedFor[pack] = isThere
-        return isThere
-    }
+    private func isThere(_ pack: UInt32) -> Bool { presence.has(pack, of: index, in: repository) }
 
     private func add(_ bytes: UnsafeRawBufferPointer, _ id: ChunkID, _ kind: ChunkKind) throws {
         if let open = groups[kind], open.bytes.count + bytes.count > limits.groupBytes { try flush(kind) }
@@ -248,6 +246,7 @@ package final class BackupSession {
             name: draft.name, time: draft.time, host: draft.host, streams: draft.streams,
             storedBytes: packs.storedBytes, incomplete: draft.incomplete)
         let envelopes = try envelopes(reused)
+        let leans = try template?.lean().map { [$0] } ?? []
         let desktop = secret.desktop(named: draft.name)
         var committed: Manifest?
         let after = try repository.appendAsAuthor { state in
@@ -255,7 +254,7 @@ package final class BackupSession {
             let clear = ClearPart(
                 repository: repository.id, desktop: desktop, generation: draft.generation ?? last?.generation ?? 1,
                 sequence: (last?.sequence ?? 0) + 1, previous: last?.manifest, consistency: draft.consistency,
-                readerGeneration: readerGeneration, streams: draft.streams.map(\.kind), sets: sets.all, leans: [],
+                readerGeneration: readerGeneration, streams: draft.streams.map(\.kind), sets: sets.all, leans: leans,
                 envelopes: envelopes, session: id, salt: repository.surroundings.random(32))
             let manifest = try Manifest(
                 clear: clear, sealedPart: part, key: key, author: author.key, certificate: author.certificate)

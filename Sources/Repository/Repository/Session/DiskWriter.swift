@@ -44,7 +44,8 @@ package struct DiskWriter: ~Copyable {
             unsafe blocks.append(block)
         }
         for (index, hash) in unsafe SHA256.hashes(of: blocks).enumerated() {
-            let id = try unsafe session.store(blocks[index], .data, hash: hash)
+            let id = try unsafe session.store(
+                blocks[index], .data, hash: hash, leaningOn: session.template)
             dataBytes += UInt64(unsafe blocks[index].count)
             note?(numbers[index], id)
             try set(numbers[index], id, level: 0)
@@ -59,7 +60,8 @@ package struct DiskWriter: ~Copyable {
         precondition(start < size)
         let length = min(UInt64(DiskRef.blockSize), size - start)
         let content = ContentRef(length: length, depth: 0, chunks: [ChunkRef(id: id, length: length)])
-        guard session.lean(on: content) else { return false }
+        // What an earlier snapshot took from a template is there only for one that leans on it, too.
+        guard session.lean(on: content) || session.template?.take(id, length: length) ?? false else { return false }
         lastBlock = block
         dataBytes += length
         note?(block, id)

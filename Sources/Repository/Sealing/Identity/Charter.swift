@@ -24,11 +24,13 @@ package struct Charter: Hashable, Sendable {
     }
 
     /// What this program knows; a repository that requires more is refused.
-    package static let knownFeatures: Set<String> = ["breakwater-1", reseal, stages]
+    package static let knownFeatures: Set<String> = ["breakwater-1", lean, reseal, stages]
     /// Commits without streams: what an unfinished session has stored so far.
     package static let stages = "stages"
     /// Records that name envelopes re-sealed to a newer reader generation.
     package static let reseal = "reseal"
+    /// Disks whose nodes name chunks of another repository, on which the snapshot leans.
+    package static let lean = "lean"
     package static let largestChunk = 4 << 20
 
     package init(

@@ -1,0 +1,18 @@
+package import Platform
+internal import Sealing
+
+/// Leaning on the templates of a base repository.
+extension LogState {
+    /// Templates on which some snapshot here leans that is not forgotten, or that a claim holds.
+    package var leantOn: Set<Digest> {
+        let claimed = Set(claims.values.compactMap(\.scope.snapshot))
+        let needed = snapshots.filter { !$0.value.isForgotten || claimed.contains($0.key) }
+        return Set(needed.values.flatMap(\.clear.leans).map(\.snapshot))
+    }
+
+    /// From here on no commit leans on that template.
+    mutating func close(leansOn template: Digest) throws {
+        guard !leantOn.contains(template) else { throw RuleBroken("a snapshot leans on template \(template)") }
+        closedLeans.insert(template)
+    }
+}

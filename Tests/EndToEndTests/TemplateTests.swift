@@ -1,0 +1,121 @@
+import Foundation
+import Glibc
+import Platform
+import Support
+import Testing
+
+/// A golden template in a repository of the provider, and a desktop of a tenant that is cloned from it.
+@Suite struct TemplateTests {
+    private static let block = 65536
+
+    private func boxes() throws -> (Toolbox, base: [String]) {
+        let box = try Toolbox("templates")
+        try box.write("another passphrase\n", "golden-passphrase")
+        var seed = Seed(5)
+        var image = seed.bytes(96 * Self.block)
+        try box.write(image, "template.raw")
+        image.replaceSubrange(7 * Self.block..<8 * Self.block, with: seed.bytes(Self.block))
+        try box.write(image, "clone.raw")
+        try box.repository("init")
+        try golden(box, "init")
+        try golden(box, "backup", ["--name", "golden", "--disk", box("template.raw")])
+        return (box, ["--base", box("golden"), "--base-passphrase-file", box("golden-passphrase")])
+    }
+
+    @discardableResult
+    private func golden(_ box: Toolbox, _ verb: String, _ more: [String] = []) throws -> Toolbox.Run {
+        let run = try box.run(
+            ["repository", verb, "--vault", box("golden"), "--passphrase-file", box("golden-passphrase")] + more)
+        #expect(run.exit == .code(0), "\(run.errors)")
+        return run
+    }
+
+    @Test func aCloneIsTheDifferenceAndComesBackWithBoth() throws {
+        let (box, base) = try boxes()
+        let disk = ["--name", "desk", "--disk", box("clone.raw")]
+        try box.repository("backup", disk + ["--base", box("golden")], exits: 2)
+        try box.repository("backup", ["--name", "desk", box("passphrase")] + base, exits: 2)
+        try box.repository("backup", disk + base + ["--base-snapshot", "latest:nobody"], exits: 4)
+        let result = try box.repository("backup", disk + base + ["--base-snapshot", "latest:golden"]).result
+        #expect(result["bytesInTemplate"] as? Int == 95 * Self.block)
+        #expect(try #require(result["storedBytes"] as? Int) < 110_000)
+
+        // By either kind of reading, and not without the base.
+        for (verb, out) in [("restore", "a.raw"), ("export", "b.raw")] {
+            let alone = try box.repository(verb, ["latest:desk", "--disk", box(out)], exits: 4)
+            #expect(alone.errors.contains("--base"))
+            #expect(access(box(out), F_OK) != 0)
+            try box.repository(verb, ["latest:desk", "--disk", box(out)] + base)
+            #expect(try box.bytes(of: out) == box.bytes(of: "clone.raw"))
+        }
+        #expect(try box.repository("snapshots").objects.count == 1)
+        let alone = try box.repository("check", ["--read-data"])
+        #expect(try alone.events("elsewhere").first?["bytes"] as? Int == 95 * Self.block)
+        #expect(try box.repository("check", ["--read-data"] + base).events("elsewhere").isEmpty)
+        try box.repository("check", ["--keyless"])
+        // Neither log has the other's names.
+        for vault in ["vault", "golden"] {
+            for record in box.objects("log", vault: vault) {
+                let bytes = String(decoding: try box.bytes(of: vault + "/" + record), as: UTF8.self)
+                #expect(!bytes.contains("golden") && !bytes.contains("desk"))
+            }
+        }
+
+        // A machine that can only write leans as well.
+        let keys = ["--vault", box("vault"), "--passphrase-file", box("passphrase")]
+        let issued = try box.run(
+            ["repository", "keys", "issue-writer"] + keys + ["--name", "agent", "--out", box("writer")])
+        #expect(issued.exit == .code(0))
+        let written = try box.run(
+            [
+                "repository", "backup", "--vault", box("vault"), "--writer-file", box("writer"), "--name", "other",
+                "--disk", box("clone.raw"),
+            ] + base)
+        #expect(try written.result["bytesInTemplate"] as? Int == 95 * Self.block)
+
+        // To the other site: only where the template is.
+        func copy(_ more: [String], exits code: Int32) throws {
+            let run = try box.run(["repository", "copy", "--from", box("vault"), "--to", box("offsite")] + more)
+            #expect(run.exit == .code(code), "\(run.errors)")
+        }
+        try copy([], exits: 5)
+        let there = try box.run(["repository", "copy", "--from", box("golden"), "--to", box("golden-offsite")])
+        #expect(there.exit == .code(0))
+        try copy(["--base", box("golden-offsite")], exits: 0)
+        let offsite = ["--base", box("golden-offsite"), "--base-passphrase-file", box("golden-passphrase")]
+        try box.repository("restore", ["latest:desk", "--disk", box("c.raw")] + offsite, vault: "offsite")
+        #expect(try box.bytes(of: "c.raw") == box.bytes(of: "clone.raw"))
+
+        // A damaged template is named, and nothing is left of the image.
+        let pack = try #require(box.objects("packs", vault: "golden-offsite").first)
+        try box.damage(pack, vault: "golden-offsite")
+        let hurt = try box.repository(
+            "restore", ["latest:desk", "--disk", box("d.raw")] + offsite, vault: "offsite", exits: 6)
+        #expect(hurt.errors.contains("template") && hurt.errors.contains("golden-offsite"))
+        #expect(access(box("d.raw"), F_OK) != 0)
+
+        // The template stays while the clone is there, and goes after it.
+        try golden(box, "forget", [try #require(golden(box, "snapshots").objects.first?["id"] as? String), "--yes"])
+        try golden(box, "collect")
+        try box.repository("restore", ["latest:desk", "--disk", box("e.raw")] + base)
+        #expect(try box.bytes(of: "e.raw") == box.bytes(of: "clone.raw"))
+        #expect(try box.repository("collect", base).result["templatesReleased"] as? [String] == [])
+        try box.repository("forget", [box.snapshot("desk"), box.snapshot("other"), "--yes"])
+        #expect((try box.repository("collect", base).result["templatesReleased"] as? [String])?.count == 1)
+        try golden(box, "collect")
+        #expect(box.objects("packs", vault: "golden").isEmpty)
+    }
+
+    @Test func aRepositoryOfAnEarlierVersionDoesNotLean() throws {
+        let (box, base) = try boxes()
+        let old = GoldenTests.fixtures.appending(path: "v1")
+        try FileManager.default.copyItem(atPath: old.appending(path: "vault").path, toPath: box("old"))
+        let run = try box.run(
+            [
+                "repository", "backup", "--vault", box("old"), "--passphrase-file",
+                old.appending(path: "passphrase").path, "--name", "desk", "--disk", box("clone.raw"),
+            ] + base)
+        #expect(run.exit == .code(3))
+        #expect(run.errors.contains("before repositories could lean"))
+    }
+}
