@@ -162,7 +162,9 @@ struct RepairTests {
         _ = try repository.claim(.session(.random(.seeded(3))))
         let own = try estate.bytes(last, in: store)
         let report = try estate.repair(store, from: [twin])
-        #expect(report.items == [])
+        #expect(report.left.map(\.object) == [last] && report.healed.isEmpty)
+        let fork = try #require(report.forks.first)
+        #expect(report.forks.count == 2 && fork.records == 1 && fork.first == UInt64(last.dropFirst(4)))
         #expect(try estate.bytes(last, in: store) == own)
     }
 
