@@ -118,6 +118,15 @@ final class Console: Sendable {
         return failure.code.exitCode
     }
 
+    /// The words of a program that is ended: with `--json` among its arguments an object.
+    static func reportEnd(_ what: String, exit code: Int32, _ arguments: [String]) {
+        guard arguments.contains("--json") else { return write("\nbreakwater: \(what)\n", to: STDERR_FILENO) }
+        write([
+            ("event", "error"), ("code", .text(Failure.Code.cancelled.rawValue)), ("exit", .signed(Int64(code))),
+            ("what", .text(what)),
+        ])
+    }
+
     /// An error as an object. A member that has nothing to say is left out.
     private static func members(_ failure: Failure) -> [(String, JSON)] {
         let what = failure.cause.map { "\(failure.what): \($0)" } ?? failure.what
