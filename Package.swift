@@ -130,9 +130,9 @@ let floors: [Floor] = [
                 name: "Wire", imports: ["Platform", "ObjectStore", "Model"],
                 libraries: [
                     Library.asn1, Library.asyncHTTPClient, Library.certificates, Library.crypto, Library.logging,
-                    Library.nio, Library.nioHTTP1, Library.nioSSL,
+                    Library.nio, Library.nioHTTP1, Library.nioSSL, Library.serviceLifecycle,
                 ],
-                testLibraries: [Library.hummingbird, Library.hummingbirdTLS, Library.serviceLifecycle]),
+                testLibraries: [Library.hummingbird, Library.hummingbirdTLS]),
             Module(
                 name: "Coordinator",
                 imports: ["Platform", "Sealing", "Repository", "Model", "Orchestration", "Catalog", "Wire"],

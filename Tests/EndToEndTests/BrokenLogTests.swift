@@ -42,6 +42,43 @@ import Testing
         return run
     }
 
+    // MARK: - A fork
+
+    /// The log lost its end, which the copy has mirrored, and went on.
+    @Test func whatAForkedLogHasLostIsNamedBroughtBackAndSettled() throws {
+        let (toolbox, ids) = try made()
+        _ = try copy(toolbox, exits: 0)
+        for number in [3, 4] { try replace(toolbox, record(number), with: nil) }
+        try FileManager.default.removeItem(atPath: toolbox("state/heads"))
+        try toolbox.write("three", "source/three")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let also = ["--also", toolbox("copy")]
+        let listed = try toolbox.repository("snapshots", also, exits: 5)
+        let fork = try #require(try listed.events("fork").first)
+        #expect(fork["firstRecord"] as? Int == 3 && fork["records"] as? Int == 2)
+        let lost = try #require((fork["snapshots"] as? [[String: Any]])?.first)
+        #expect(lost["id"] as? String == ids[1] && lost["isThere"] as? Bool == true)
+        let check = try toolbox.repository("check", also, exits: 6)
+        #expect(try check.events("damaged").map { $0["object"] as? String } == [record(3)])
+        let repair = try toolbox.repository("repair", ["--from", toolbox("copy"), "--text"], exits: 5)
+        #expect(repair.output.contains("copy --from \(toolbox("copy")) --to \(toolbox("vault"))"))
+        // Nothing goes to the copy over what it has mirrored; from it comes what was lost.
+        #expect(try copy(toolbox, exits: 3).errors.contains("check --vault"))
+        let back = try toolbox.run([
+            "repository", "copy", "--from", toolbox("copy"), "--to", toolbox("vault"), "--passphrase-file",
+            toolbox("passphrase"),
+        ])
+        #expect(back.exit == .code(0), "\(back.errors)")
+        #expect(try back.result["copied"] as? [String] == [ids[1]])
+        #expect(try self.ids(toolbox).count == 3)
+        try toolbox.repository("restore", [ids[1], "--target", toolbox("target")])
+        // The owner's word settles it.
+        #expect(try toolbox.repository("accept-head", also + ["--yes"]).result["accepted"] as? Bool == true)
+        #expect(try toolbox.repository("check", also).result["clean"] as? Bool == true)
+        #expect(try toolbox.repository("repair", ["--from", toolbox("copy")]).result["left"] as? Int == 0)
+        #expect(try (copy(toolbox, exits: 0).result["copied"] as? [String])?.count == 1)
+    }
+
     // MARK: - A record
 
     @Test(arguments: [nil, "junk"] as [String?]) func aLostRecordIsSaidByEverybody(junk: String?) throws {

@@ -76,6 +76,25 @@ import Testing
         try expectSound(toolbox, snapshots: 1)
     }
 
+    /// A command that waits for a pipe to which nobody writes ends with the second signal, or some time after the first.
+    @Test(arguments: [true, false]) func whatHangsEndsAllTheSame(isToldTwice: Bool) throws {
+        let toolbox = try Toolbox("hanging")
+        try toolbox.repository("init")
+        #expect(mkfifo(toolbox("pipe"), 0o600) == 0)
+        let started = try toolbox.start([
+            "repository", "restore", "--vault", toolbox("vault"), "--passphrase-file", toolbox("pipe"), "latest:desk",
+            "--target", toolbox("target"),
+        ])
+        // It is in the call before it is told, and not still on its way.
+        try #require(try started.child.wait(until: .after(.seconds(2))) == nil)
+        #expect(kill(started.child.identifier, SIGTERM) == 0)
+        try #require(try started.child.wait(until: .after(.seconds(2))) == nil)
+        if isToldTwice { #expect(kill(started.child.identifier, SIGINT) == 0) }
+        let run = try toolbox.finish(started, limit: .seconds(isToldTwice ? 10 : 60))
+        #expect(run.exit == .code(128 + (isToldTwice ? SIGINT : SIGTERM)))
+        #expect(run.errors.contains("what was committed before is untouched"))
+    }
+
     @Test(.enabled(if: SmallDisk.canBeMade, "making a small disk needs root")) func aFullDiskIsRefusedCleanly() throws {
         let toolbox = try Toolbox("full")
         let disk = try SmallDisk(at: toolbox("vault"), megabytes: 48)

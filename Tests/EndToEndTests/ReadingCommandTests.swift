@@ -87,6 +87,69 @@ import Testing
         #expect(try child.wait(until: .after(.seconds(60))) == .code(3))
     }
 
+    /// Bytes that are no text are given beside the text that stands for them: of names, and of what links say.
+    @Test func whatIsNoTextIsGivenInBytes() throws {
+        let box = try Toolbox("reading")
+        try box.repository("init")
+        try box.makeDirectory("source")
+        let bytes: [UInt8] = [0x61, 0xFF, 0x62]
+        #expect(symlink(bytes.map { CChar(bitPattern: $0) } + [0], box("source/link")) == 0)
+        #expect(symlink("plain", box("source/other")) == 0)
+        try box.repository("backup", ["--name", "desk", box("source")])
+        let listed = try box.repository("list", ["latest:desk", box("source")]).objects
+        let links = listed.filter { $0["target"] != nil }
+        #expect(links.map { $0["targetBytes"] as? String } == ["61ff62", nil])
+        #expect(links.map { $0["target"] as? String } == ["a\u{FFFD}b", "plain"])
+    }
+
+    /// With `--json` every line of standard error is an object, too.
+    @Test func warningsAmongJSONAreObjects() throws {
+        let box = try estate()
+        try box.write("x", "vault/stranger")
+        func lines(_ run: Toolbox.Run) throws -> [[String: Any]] {
+            try run.errors.split(separator: "\n").map {
+                try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any], "\($0)")
+            }
+        }
+        let warned = try lines(try box.repository("check", ["--json"]))
+        #expect(warned.map { $0["event"] as? String } == ["warning"])
+        #expect((warned.first?["what"] as? String)?.contains("stranger") == true)
+        let failed = try lines(try box.repository("restore", ["nobody", "--target", box("t"), "--json"], exits: 4))
+        #expect(failed.last?["event"] as? String == "error" && failed.last?["exit"] as? Int == 4)
+        #expect(try box.repository("check").errors.contains("breakwater: warning: stranger"))
+    }
+
+    /// The first bytes say nothing of how long the rest takes.
+    @Test func nothingIsGuessedOfWhatHasJustBegun() throws {
+        let box = try Toolbox("reading")
+        try box.repository("init")
+        var seed = Seed(31)
+        for number in 0..<8 { try box.write(seed.bytes(4 << 20), "source/\(number)") }
+        try box.repository("backup", ["--name", "desk", box("source")])
+        // A terminal of our own, as below.
+        let terminal = try Descriptor.open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK)
+        var (lock, number): (Int32, Int32) = (0, -1)
+        try #require(
+            ioctl(terminal.number, 0x4004_5431, &lock) == 0 && ioctl(terminal.number, 0x8004_5430, &number) == 0)
+        let child = try ChildProcess.start(
+            ProcessLaunch(
+                Toolbox.program, box.arguments("restore", ["latest:desk", "--target", box("target")]),
+                environment: ["BREAKWATER_STATE": box("state")], errors: .file("/dev/pts/\(number)")))
+        #expect(try child.wait(until: .after(.seconds(60))) == .code(0))
+        var buffer = [UInt8](repeating: 0, count: 1 << 16)
+        let count = read(terminal.number, &buffer, buffer.count)
+        let drawn = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        #expect(drawn.contains("restoring") && !drawn.contains("left"), "\(drawn)")
+    }
+
+    @Test func aPlaceThatHoldsSomethingWantsUpdate() throws {
+        let box = try estate()
+        try box.repository("restore", ["latest:desk", "--target", box("target")])
+        let again = try box.repository("restore", ["latest:desk", "--target", box("target")], exits: 3)
+        #expect(again.errors.contains("--update"))
+        try box.repository("restore", ["latest:desk", "--target", box("target"), "--update"])
+    }
+
     @Test(arguments: [0, 3_000_000, 700_000_000])
     func aDiskIsExportedAsQEMUReadsIt(size: Int) throws {
         let box = try Toolbox("reading")

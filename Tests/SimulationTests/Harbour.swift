@@ -30,10 +30,11 @@ final class Harbour: Sendable {
     /// is given.
     func open(
         _ store: any ObjectStore, _ access: Repository.Access? = nil, site key: SigningKey? = nil,
-        heads: any HeadMemory = NoHeadMemory(), surroundings own: Surroundings? = nil
+        heads: any HeadMemory = NoHeadMemory(), surroundings own: Surroundings? = nil,
+        mirrors: [any ObjectStore] = []
     ) throws -> Repository {
         try Repository.open(
             store, access ?? .slot(passphrase), expecting: bundle.repository, site: key ?? site, heads: heads,
-            surroundings: own ?? surroundings)
+            surroundings: own ?? surroundings, mirrors: mirrors)
     }
 }

@@ -13,6 +13,8 @@ struct Inspection {
     private var complaints: [String] = []
     /// Snapshots that a stolen writer has led astray, as it can until it is revoked. None reads back otherwise.
     private(set) var astray = 0
+    /// Snapshots of the sick vault that lost for good what the other has collected.
+    private var gone: Set<Digest> = []
 
     init(_ voyage: Voyage, blocks: [[UInt8]]) {
         self.voyage = voyage
@@ -39,9 +41,11 @@ struct Inspection {
 
     private mutating func everythingReads() throws {
         let (origin, copy) = (TurnStore(voyage.origin), TurnStore(voyage.copy))
+        if said.sick != nil { try repairOnceMore(origin, copy) }
         // A quiet copy fills what is left.
         let last = try copier(origin, copy).run()
-        if let shortfall = said.thief == nil ? last.shortfall : last.interruption {
+        let mayLack = said.thief != nil || gone.isSuperset(of: last.damaged.map(\.snapshot)) && !gone.isEmpty
+        if let shortfall = mayLack ? last.interruption : last.shortfall {
             complaints.append("the last copy: \(shortfall)")
         }
         let there = try readBack(origin)
@@ -77,6 +81,7 @@ struct Inspection {
                 }
                 whole.insert(snapshot.id)
             } catch let failure as Failure {
+                if place == said.sick, gone.contains(committed.manifest.name.digest) { continue }
                 if let label, said.exposed.contains(label) {
                     astray += 1
                 } else if label == nil, said.thief != nil {
@@ -87,6 +92,24 @@ struct Inspection {
             }
         }
         return (Set(points.map(\.manifest.name.digest)), whole)
+    }
+
+    /// What rotted last is put back. Of what the other vault had when it rotted and has collected since, nobody has it.
+    private mutating func repairOnceMore(_ origin: TurnStore, _ copy: TurnStore) throws {
+        let (sick, sound) = said.sick == origin.location ? (origin, copy) : (copy, origin)
+        let other = try open(sound, .keyless)
+        var repairer = Repairer(
+            sick, .slot(voyage.harbour.passphrase), from: [other], site: voyage.siteKeys.find(at: sick.location),
+            heads: NoHeadMemory(), surroundings: voyage.harbour.surroundings)
+        for item in try repairer.run().left {
+            let name = ObjectName(path: item.object)
+            guard let name, other.log.state.names(of: name.kind, name.digest).isEmpty else {
+                complaints.append("\(sick.location): the last repair left \(item.object): \(item.outcome)")
+                continue
+            }
+            gone.formUnion(item.snapshots)
+        }
+        voyage.ledger.count(.gone, gone.count)
     }
 
     /// After the revocation nothing that the thief said leads anybody astray.

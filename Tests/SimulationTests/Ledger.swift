@@ -18,6 +18,8 @@ final class Ledger: Sendable {
         var thief: AuthorID?
         var isRevoked = false
         var exposed: Set<String> = []
+        /// The vault whose disk goes bad, in some runs.
+        var sick: String?
         /// From here on everybody may be refused.
         var isDestroying = false
         /// Programs that came to no good end.
@@ -28,7 +30,8 @@ final class Ledger: Sendable {
 
     enum Event: String, CaseIterable {
         case committed, staged, copied, restored, condemned, deleted, released, repacked, checked, forgotten
-        case rotated, retired, revoked, voided, destroyed, stolen, astray, refused, slept, late, torn
+        case rotated, retired, revoked, voided, destroyed, stolen, astray, refused, slept, late, torn, rotted, repaired,
+            gone
     }
 
     private let monitor = Monitor(Contents())

@@ -38,7 +38,11 @@ struct OwnerProgram {
         let stores = isCopied && berth.siteKeys.find(at: copy.location) != nil ? [origin, copy] : [origin]
         if case .destroy = deed { return try destroy(stores) }
         guard !berth.ledger.contents.isDestroying else { return }
-        let vaults = try stores.map { try open($0) }
+        // Whoever gives up a record looks first whether another vault has it.
+        let isSick = berth.ledger.contents.sick != nil
+        let vaults = try stores.map { store in
+            try open(store, mirrors: isSick && isCopied ? [origin, copy].filter { $0.location != store.location } : [])
+        }
         for vault in vaults { try settle(vault) }
         guard let deed else { return }
         let change = try KeyChange(vaults, surroundings: berth.surroundings)
@@ -57,9 +61,9 @@ struct OwnerProgram {
         }
     }
 
-    private func open(_ store: any ObjectStore) throws -> Repository {
+    private func open(_ store: any ObjectStore, mirrors: [any ObjectStore] = []) throws -> Repository {
         try berth.harbour.open(
-            store, site: berth.siteKeys.find(at: store.location), surroundings: berth.surroundings)
+            store, site: berth.siteKeys.find(at: store.location), surroundings: berth.surroundings, mirrors: mirrors)
     }
 
     /// Voids what is no record.

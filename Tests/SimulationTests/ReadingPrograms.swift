@@ -39,7 +39,7 @@ struct RestorerProgram {
             let state = try repository.log.refresh()
             let said = berth.ledger.contents
             guard !(said.forgotten[store.location]?.contains(digest) ?? false), !said.isDestroying,
-                said.thief == nil
+                said.thief == nil, said.sick != store.location
             else { return }
             // Nobody forgot it, so it must read; the log says whether the program looked at an old state of it.
             berth.ledger.complain("\(berth.name): \(digest) in \(store.location) at \(state.head): \(failure)")
@@ -98,7 +98,7 @@ struct CheckerProgram {
                 finding.damage != .unopenable || newest == after.newestReader
             else { continue }
             let needed = finding.snapshots.filter { after.snapshots[$0].map { !$0.isForgotten } ?? false }
-            guard !needed.isEmpty else { continue }
+            guard !needed.isEmpty, said.sick != store.location else { continue }
             ledger.complain("\(berth.name): \(finding.object) in \(store.location): \(finding.meaning)")
         }
     }

@@ -89,7 +89,7 @@ final class Sea: Sendable {
 }
 
 /// A vault as one program sees it: each call waits for its turn.
-final class TurnStore: ObjectStore {
+final class TurnStore: MendingStore {
     private let sea: Sea
     private let turns: Interleaving?
     private let program: Int
@@ -122,6 +122,11 @@ final class TurnStore: ObjectStore {
         }
         guard isNew else { throw Failure(.exists, "\(key) is already in \(location)") }
         if !isPunctual { sea.perhapsAgain(key.text, copy, after: step) }
+    }
+
+    func replace(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        let copy = bytes.withUnsafeBytes { Array($0) }
+        sea.access(at: try step("replace \(key) \(copy.count)")) { $0[key.text] = copy }
     }
 
     private static let noAnswer = Failure(.unknownOutcome, "no answer came")

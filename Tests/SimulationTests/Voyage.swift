@@ -18,6 +18,10 @@ struct Voyage {
     private let stolen: WriterFile?
     /// Every fifth run ends in destruction.
     private let destroys: Bool
+    /// The vault whose disk goes bad, in every fourth run that is not to end in destruction. Nothing is repacked in these, so
+    /// that the other vault has the very packs.
+    private let sick: Sea?
+    private let crew: Int
     /// In every second run one writer falls asleep for a month, at any of its calls.
     private static let sleeper = 7
     private(set) var complaints: [String] = []
@@ -31,22 +35,24 @@ struct Voyage {
         var dice = Seed(seed &+ 2000)
         destroys = seed % 5 == 2
         stolen = seed % 4 == 1 ? try WriterFile(name: "stolen", of: harbour.bundle, surroundings: .seeded(seed)) : nil
-        let programs = stolen == nil ? 9 : 10
+        sick = seed % 4 == 3 && !destroys ? (seed % 8 == 3 ? origin : copy) : nil
+        crew = stolen == nil && sick == nil ? 9 : 10
         turns = Interleaving(
-            seed: seed, programs: programs, naps: seed % 2 == 0 ? [Self.sleeper: dice.below(120)] : [:])
+            seed: seed, programs: crew, naps: seed % 2 == 0 ? [Self.sleeper: dice.below(120)] : [:])
         try harbour.make(in: TurnStore(origin))
         siteKeys.keep(harbour.site, at: origin.location)
-        let (author, isStolen) = (stolen?.author, stolen != nil)
+        let (author, place, isLarge) = (stolen?.author, sick?.location, crew > 9)
         ledger.note {
             $0.thief = author
-            $0.working = isStolen ? 5 : 4
+            $0.sick = place
+            $0.working = isLarge ? 5 : 4
         }
     }
 
     mutating func run() throws {
         var blocksOfAll = Seed(seed &+ 1000)
         let blocks = (0..<4).map { _ in blocksOfAll.bytes(6000) }
-        let programs = (0..<(stolen == nil ? 9 : 10)).map { program(number: $0, blocks: blocks) }
+        let programs = (0..<crew).map { program(number: $0, blocks: blocks) }
         let turns = turns
         try Workers.concurrently(programs.count) { number in
             programs[number]()
@@ -123,6 +129,14 @@ struct Voyage {
                 deeds: deeds(&dice), seed: dice)
             return program(&owner) { $0.run() }
         default:
+            if let sick {
+                let sound = sick === origin ? copy : origin
+                let lives = (0..<2).map { _ in store(sick, dies: 30 + dice.below(300), refusals: 1) }
+                var rot = RotProgram(
+                    berth: berth("rot"), sick: sick, sound: sound, lives: lives + [store(sick, refusals: 1)],
+                    other: store(sound, refusals: 1), rounds: 4, seed: dice)
+                return program(&rot) { $0.run() }
+            }
             guard let stolen else { return {} }
             var thief = ThiefProgram(
                 berth: berth("thief"), store: TurnStore(origin, turns, program: number, isPunctual: true),

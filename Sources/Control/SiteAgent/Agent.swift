@@ -64,8 +64,12 @@ package struct Agent: Sendable {
     }
 
     /// Runs until it is told to end.
-    /// - Parameter onListening: told the port on which the vault is served.
-    package func serve(onListening: @escaping @Sendable (Int) async -> Void = { _ in }) async throws {
+    /// - Parameters:
+    ///   - limit: the process ends so long after it was told to, if it has not by then; nil for one that is not its own.
+    ///   - onListening: told the port on which the vault is served.
+    package func serve(
+        endingWithin limit: Duration? = nil, onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) async throws {
         let agent = AgentIdentity(site: enrolment.site.id, agent: enrolment.agent)
         for folder in try state.leftoverRuns() {
             logger.notice("A machine of an earlier run of this agent is gone", metadata: ["folder": "\(folder)"])
@@ -86,11 +90,13 @@ package struct Agent: Sendable {
             link: client, worker: worker, shelf: state.results, room: configuration.workers, program: Self.program,
             surroundings: surroundings, logger: logger)
         // Told to end in the opposite order: the last serves the peer.
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: server), .init(service: loop, successTerminationBehavior: .gracefullyShutdownGroup),
+        ]
+        if let limit { services.append(.init(service: EndInTime(within: limit, logger: logger))) }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(service: server), .init(service: loop, successTerminationBehavior: .gracefullyShutdownGroup),
-                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         logger.info("Serving", metadata: ["coordinator": "\(enrolment.coordinator)", "vault": "\(vault.path)"])
         do {
             try await group.run()

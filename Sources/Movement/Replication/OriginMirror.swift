@@ -27,13 +27,13 @@ struct OriginMirror {
         let interruption = source.log.interruption
         let end = interruption.map { $0.number - 1 } ?? state.head
         // A hint where to go on; what it leaves out is found there and compared.
-        let last = try lastMirrored()
+        let last = try target.store.records(in: folder).last
         if let last {
             // A record that is lost there since it was mirrored proves nothing.
             if last > end, interruption != nil { return 0 }
             guard last <= end, try isSame(last) else {
-                // The root accepted a head that was mirrored; the other branch stays here as evidence.
-                if isAccepted(state) { return 0 }
+                // The other branch stays here as evidence.
+                if isAccepted(state, mirroredTo: last) { return 0 }
                 throw rolledBack(last)
             }
         }
@@ -52,17 +52,11 @@ struct OriginMirror {
         return end - first + 1
     }
 
-    /// Whether the branch mirrored here ends after a head that the root accepted at the origin. A branch that was
-    /// accepted already when it was mirrored holds the acceptance, and is not excused by it again.
-    private func isAccepted(_ state: LogState) -> Bool {
-        for (number, hash) in state.acceptedHeads {
-            guard let mirrored = try? target.store.recordObject(number, folder: folder),
-                Record.Halves(mirrored).different.contains(where: { Record.hash(ofRecord: $0) == hash }),
-                (try? isSame(number + 1)) == false
-            else { continue }
-            return true
-        }
-        return false
+    /// Whether the root accepted a head of the origin's log where it is another than the branch mirrored here. A branch that
+    /// was accepted already when it was mirrored holds the acceptance, and is not excused by it again.
+    private func isAccepted(_ state: LogState, mirroredTo last: UInt64) -> Bool {
+        // The record after an accepted head is the one that accepts it.
+        state.acceptedHeads.keys.contains { $0 + 1 > last || (try? isSame($0 + 1)) == false }
     }
 
     /// Appends at the destination what the origin's root statements changed and is not in effect here.
@@ -142,21 +136,12 @@ struct OriginMirror {
         return halves.either.map { $0 == canonical } ?? true
     }
 
-    private func lastMirrored() throws(Failure) -> UInt64? {
-        var last: UInt64?
-        var after: StoreKey?
-        while true {
-            let page = try target.store.list(prefix: folder + "/", after: after, limit: 1000)
-            guard let end = page.last else { return last }
-            last = UInt64(end.key.text.dropFirst(folder.utf8.count + 1)) ?? last
-            after = end.key
-        }
-    }
-
     private func rolledBack(_ number: UInt64) -> Failure {
         Failure(
             .refused,
             "the log in \(source.store.location) was rolled back: record \(number) was copied here before and is gone or another there",
-            advice: "Nothing was copied. What was copied before is safe in \(target.store.location).")
+            advice:
+                "Nothing was copied. What was copied before is safe in \(target.store.location). `breakwater repository "
+                + "check --vault \(source.store.location) --also \(target.store.location)` names what differs.")
     }
 }

@@ -46,7 +46,9 @@ final class RestoreTarget: Sendable {
     private func taken(_ path: [UInt8]) -> Failure {
         Failure(
             .refused, "\(label)/\(String(decoding: path, as: UTF8.self)) exists already",
-            advice: "Nothing was changed. Restore to an empty directory, or say that existing files may be updated")
+            advice:
+                "Nothing was changed. Restore to an empty directory, or with --update, which replaces files that differ"
+        )
     }
 
     // MARK: - Directories

@@ -22,7 +22,9 @@ struct AgentCommand: AsyncParsableCommand {
         func run() async throws {
             let logger = options.makeLogger()
             await Exit.onFailure(logger) {
-                try await Agent(try options.read(), surroundings: .system, logger: logger).serve()
+                // The unit file gives it 60 seconds.
+                try await Agent(try options.read(), surroundings: .system, logger: logger)
+                    .serve(endingWithin: .seconds(45))
             }
         }
     }

@@ -59,7 +59,9 @@ struct CoordinatorCommand: AsyncParsableCommand {
                 version: CoordinatorCommand.version)
             let group = ServiceGroup(
                 configuration: .init(
-                    services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+                    // The unit file gives it 30 seconds.
+                    services: [server, EndInTime(within: .seconds(20), logger: logger)],
+                    gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
             try await group.run()
             try coordinator.close()
             // The lock is held to here.

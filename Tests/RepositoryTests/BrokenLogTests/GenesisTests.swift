@@ -61,6 +61,29 @@ struct GenesisTests {
         #expect(try damage.outcomes(repository).values.filter { $0 == .right }.count == 2)
     }
 
+    /// Each record names the one before it, so that the first that is left vouches for all before it.
+    @Test(arguments: [true, false]) func whatFollowsItMayBeLostAsWell(isGone: Bool) throws {
+        let damage = try DamageEstate(seed: 88)
+        let mirror = try mirror(of: damage.store, vault: try damage.open(damage.store).vault)
+        let lost = try (0..<3).map { try Record.key($0).text }
+        for key in lost {
+            if isGone { damage.store.forget(key) } else { damage.store.alter(key) { $0 = Array($0.prefix(90)) } }
+        }
+        let repository = try Repository.open(
+            damage.store, .passphrase(damage.estate.passphrase), heads: NoHeadMemory(), surroundings: .seeded(1),
+            mirrors: [mirror])
+        #expect(repository.log.borrowed == [0: "second", 1: "second", 2: "second"])
+        #expect(try Checker.check(repository).findings.map(\.object) == lost)
+        #expect(try damage.outcomes(repository).values.filter { $0 == .right }.count == 2)
+        // A mirror of which one is lost as well leads nowhere.
+        mirror.forget("origins/\(repository.vault)/\(lost[1])")
+        #expect(throws: Failure(.damaged, "")) {
+            try Repository.open(
+                damage.store, .passphrase(damage.estate.passphrase), heads: NoHeadMemory(), surroundings: .seeded(1),
+                mirrors: [mirror])
+        }
+    }
+
     @Test func itIsReadFromACopyOfTheDirectory() throws {
         let damage = try DamageEstate(seed: 83)
         let twin = try damage.open(damage.store.copy())

@@ -162,8 +162,39 @@ struct RepairTests {
         _ = try repository.claim(.session(.random(.seeded(3))))
         let own = try estate.bytes(last, in: store)
         let report = try estate.repair(store, from: [twin])
-        #expect(report.items == [])
+        #expect(report.left.map(\.object) == [last] && report.healed.isEmpty)
+        let fork = try #require(report.forks.first)
+        #expect(report.forks.count == 2 && fork.records == 1 && fork.first == UInt64(last.dropFirst(4)))
         #expect(try estate.bytes(last, in: store) == own)
+    }
+
+    @Test(arguments: [[0, 1], [0, 1, 2, 3]] as [[UInt64]]) func theBeginningOfTheLogIsPutBack(lost: [UInt64]) throws {
+        let (store, twin) = (estate.store.copy(), try estate.twin())
+        for number in lost { store.forget(try Record.key(number).text) }
+        let report = try estate.repair(store, from: [twin])
+        #expect(report.isWhole && report.healed.count == lost.count)
+        #expect(try estate.check(store).isClean && estate.isRight(store))
+    }
+
+    /// A long log is opened by its checkpoint, and what lies before that is repaired all the same.
+    @Test func aRecordFromBeforeTheCheckpointIsPutBack() throws {
+        let store = estate.store.copy()
+        let repository = try estate.open(store)
+        for seed in 0..<80 {
+            let claim = try repository.claim(.session(.random(.seeded(UInt64(1000 + seed)))))
+            try repository.release(claim)
+        }
+        try repository.writeCheckpointIfDue(every: 1)
+        for seed in 0..<2 { _ = try repository.claim(.session(.random(.seeded(UInt64(2000 + seed))))) }
+        let twin = StrictStore("second")
+        for key in store.keys {
+            try twin.put(try #require(StoreKey(key)), try estate.bytes(key, in: store), use: .data)
+        }
+        let lost = try [5, 60].map { try Record.key($0).text }
+        for key in lost { store.forget(key) }
+        let report = try estate.repair(store, from: [twin])
+        #expect(report.isWhole && report.healed.map(\.object) == lost, "\(report.items)")
+        #expect(try estate.check(store).isClean)
     }
 
     // MARK: - What does not come back

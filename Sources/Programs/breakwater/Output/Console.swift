@@ -4,8 +4,8 @@ import Platform
 /// Whoever read our standard output is gone.
 struct ReaderGone: Error {}
 
-/// Where a command prints: words for people on a terminal, JSON lines into pipes. Warnings and errors are words on
-/// standard error in either case, and objects among the JSON besides.
+/// Where a command prints: words for people on a terminal, JSON lines into pipes. Warnings and errors go to standard
+/// error, as words, with `--json` as objects; the error is among the JSON of the output besides.
 final class Console: Sendable {
     enum Style: Sendable { case people, json }
 
@@ -13,6 +13,8 @@ final class Console: Sendable {
     /// Whether a line of progress may be drawn on standard error.
     let drawsProgress: Bool
     let isQuiet: Bool
+    /// Standard error has objects only.
+    private let warnsInJSON: Bool
     let surroundings: Surroundings
 
     private struct State {
@@ -27,6 +29,7 @@ final class Console: Sendable {
         let outputIsTerminal = isatty(STDOUT_FILENO) == 1
         style = options.json || (!outputIsTerminal && !options.text) ? .json : .people
         isQuiet = options.quiet
+        warnsInJSON = options.json
         drawsProgress = !options.quiet && isatty(STDERR_FILENO) == 1 && !(style == .json && outputIsTerminal)
         self.surroundings = surroundings
     }
@@ -86,6 +89,7 @@ final class Console: Sendable {
     func warn(_ text: String) {
         state.access { state in
             Self.erase(&state)
+            guard !warnsInJSON else { return Self.write([("event", "warning"), ("what", .text(text))]) }
             Self.write("breakwater: warning: \(Words.visible(text))\n", to: STDERR_FILENO)
         }
     }
@@ -94,7 +98,11 @@ final class Console: Sendable {
     func report(_ failure: Failure) -> Int32 {
         try? tell(Self.members(failure))
         try? finish()
-        Self.write("breakwater: \(Words.visible(failure.description))\n", to: STDERR_FILENO)
+        if warnsInJSON {
+            Self.write(Self.members(failure))
+        } else {
+            Self.write("breakwater: \(Words.visible(failure.description))\n", to: STDERR_FILENO)
+        }
         return failure.code.exitCode
     }
 
@@ -102,13 +110,21 @@ final class Console: Sendable {
     /// `--json` stands among them or nobody watches, and words otherwise. Gives the exit code.
     static func reportUsage(_ failure: Failure, words: String, _ arguments: [String]) -> Int32 {
         let isWatched = isatty(STDOUT_FILENO) == 1 || isatty(STDERR_FILENO) == 1 || arguments.contains("--text")
-        var line = Array(words.utf8)
         if arguments.contains("--json") || !isWatched {
-            line = []
-            JSON.object(members(failure)).append(to: &line)
+            write(members(failure))
+        } else {
+            write(words + "\n", to: STDERR_FILENO)
         }
-        _ = send(line + [UInt8(ascii: "\n")], to: STDERR_FILENO)
         return failure.code.exitCode
+    }
+
+    /// The words of a program that is ended: with `--json` among its arguments an object.
+    static func reportEnd(_ what: String, exit code: Int32, _ arguments: [String]) {
+        guard arguments.contains("--json") else { return write("\nbreakwater: \(what)\n", to: STDERR_FILENO) }
+        write([
+            ("event", "error"), ("code", .text(Failure.Code.cancelled.rawValue)), ("exit", .signed(Int64(code))),
+            ("what", .text(what)),
+        ])
     }
 
     /// An error as an object. A member that has nothing to say is left out.
@@ -151,6 +167,13 @@ final class Console: Sendable {
     // MARK: - Bytes
 
     static func write(_ text: String, to descriptor: Int32) { _ = send(Array(text.utf8), to: descriptor) }
+
+    /// An object, on standard error.
+    private static func write(_ members: [(String, JSON)]) {
+        var line: [UInt8] = []
+        JSON.object(members).append(to: &line)
+        _ = send(line + [UInt8(ascii: "\n")], to: STDERR_FILENO)
+    }
 
     /// 0, or the error's number.
     private static func send(_ bytes: [UInt8], to descriptor: Int32) -> Int32 {

@@ -5,18 +5,14 @@ import Repository
 enum EntryWords {
     /// As an object of JSON.
     static func members(_ entry: TreeEntry, _ path: [UInt8]) -> [(String, JSON)] {
-        let text = String(decoding: path, as: UTF8.self)
-        var members: [(String, JSON)] = [("path", .text(text)), ("kind", .text(entry.kind.word))]
-        // A name of bytes that are no text: the text stands for them, these are they.
-        if Array(text.utf8) != path { members.append(("pathBytes", .text(Hex.encode(path)))) }
+        var members = JSON.members("path", path)
         members += [
-            ("size", .number(entry.size)), ("mode", .text(String(entry.mode, radix: 8))),
+            ("kind", .text(entry.kind.word)), ("size", .number(entry.size)),
+            ("mode", .text(String(entry.mode, radix: 8))),
             ("owner", .number(UInt64(entry.owner))), ("group", .number(UInt64(entry.group))),
             ("modified", .text(Words.time(seconds: entry.modified.seconds, nanoseconds: entry.modified.nanoseconds))),
         ]
-        if entry.kind == .symbolicLink {
-            members.append(("target", .text(String(decoding: entry.target, as: UTF8.self))))
-        }
+        if entry.kind == .symbolicLink { members += JSON.members("target", entry.target) }
         if entry.link != 0 { members.append(("link", .number(entry.link))) }
         if entry.changedWhileRead { members.append(("changedWhileRead", true)) }
         return members

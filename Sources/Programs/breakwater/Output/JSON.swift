@@ -37,6 +37,13 @@ enum JSON: Sendable {
         }
     }
 
+    /// A path, as text; where its bytes are none, the text stands for them, and `<name>Bytes` is they, in hexadecimal.
+    static func members(_ name: String, _ path: [UInt8]) -> [(String, JSON)] {
+        let text = String(decoding: path, as: UTF8.self)
+        let bytes: [(String, JSON)] = Array(text.utf8) == path ? [] : [(name + "Bytes", .text(Hex.encode(path)))]
+        return [(name, .text(text))] + bytes
+    }
+
     private static func decimal(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e15 else { return "0" }
         let thousandths = Int64((value * 1000).rounded())

@@ -11,6 +11,8 @@ final class Progress: Sendable {
         var mark: (time: UInt64, bytes: UInt64)
         /// Bytes a second, of late.
         var rate: Double = 0
+        /// When the first bytes had moved.
+        var began: UInt64?
     }
 
     private let verb: String
@@ -22,6 +24,8 @@ final class Progress: Sendable {
     /// Nanoseconds between two drawings, and between two events.
     private static let drawingPause: UInt64 = 200_000_000
     private static let tellingPause: UInt64 = 10_000_000_000
+    /// So long what is left is not guessed at: the first bytes say nothing of the rate.
+    private static let guessingPause: UInt64 = 5_000_000_000
 
     init(_ verb: String, _ console: Console, _ surroundings: Surroundings, _ interruption: Interruption) {
         self.verb = verb
@@ -78,6 +82,8 @@ final class Progress: Sendable {
             state.rate += (rate - state.rate) * weight
         }
         state.mark = (now, bytes)
+        if state.began == nil, bytes > 0 { state.began = now }
+        let canGuess = state.began.map { now &- $0 >= Self.guessingPause } ?? false
         var parts = [verb, Words.bytes(bytes)]
         if let expected = state.expected, expected > 0 {
             parts[1] += " of \(Words.bytes(max(expected, bytes)))"
@@ -85,7 +91,7 @@ final class Progress: Sendable {
         }
         if files > 0 { parts.append(Words.count(files, "file", "files")) }
         parts.append("\(Words.bytes(UInt64(max(0, state.rate))))/s")
-        if let expected = state.expected, expected > bytes, state.rate > 1 {
+        if let expected = state.expected, expected > bytes, state.rate > 1, canGuess {
             parts.append("\(Words.duration(seconds: UInt64(Double(expected - bytes) / state.rate))) left")
         }
         return parts.joined(separator: "  ")

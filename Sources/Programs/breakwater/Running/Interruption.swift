@@ -4,11 +4,15 @@ import Synchronization
 
 /// Signals that ask the program to end: taken by one thread, which tells the rest.
 ///
-/// The first is a request: commands that change something wind up at their next step. The second ends the program.
-/// Every write is safe to be cut off at any point, so that either leaves a sound vault.
+/// The first is a request: commands that change something wind up at their next step. The second ends the program, and so
+/// does the first after some time: whatever waits in a call to the system, on a dead server or a pipe that nobody writes
+/// to, never gets to a next step. Every write is safe to be cut off at any point, so that each leaves a sound vault.
 final class Interruption: Sendable {
     private let hasCome = Atomic<Bool>(false)
-    private let first = Monitor<(count: Int, action: (@Sendable () -> Void)?)>((0, nil))
+    private let first = Monitor<(hasCome: Bool, action: (@Sendable () -> Void)?)>((false, nil))
+
+    /// Seconds that a command has to wind up.
+    private static let patience = 30
 
     /// Must be made before any thread is: threads inherit what is blocked.
     init() {
@@ -20,10 +24,14 @@ final class Interruption: Sendable {
         // Lives as long as the program.
         _ = EngineThread(name: "signals") { [self] in
             var signals = awaited
+            var number: Int32 = 0
+            guard unsafe sigwait(&signals, &number) == 0 else { return }
+            take()
+            var patience = timespec(tv_sec: Self.patience, tv_nsec: 0)
             while true {
-                var number: Int32 = 0
-                guard unsafe sigwait(&signals, &number) == 0 else { return }
-                take()
+                let again = unsafe sigtimedwait(&signals, nil, &patience)
+                if again < 0, errno == EINTR { continue }
+                end(again < 0 ? number : again, hasWaited: again < 0)
             }
         }
     }
@@ -37,23 +45,30 @@ final class Interruption: Sendable {
 
     private func take() {
         hasCome.store(true, ordering: .relaxed)
-        let (count, action) = first.access { state in
-            state.count += 1
-            return (state.count, state.action)
+        let action = first.access { state in
+            state.hasCome = true
+            return state.action
         }
-        if count == 1 {
-            action?()
-        } else if count > 1 {
-            Console.write("\nbreakwater: ended at once; what was committed before is untouched\n", to: STDERR_FILENO)
-            _exit(Failure.Code.cancelled.exitCode)
+        // By another thread: it may wait for what hangs.
+        if let action { _ = EngineThread(name: "winding up", action) }
+    }
+
+    /// As if the signal had done it.
+    private func end(_ number: Int32, hasWaited: Bool) -> Never {
+        let why = hasWaited ? "ended, since something hangs" : "ended at once"
+        // Nor does it wait for whoever reads our words.
+        var terminal = pollfd(fd: STDERR_FILENO, events: Int16(POLLOUT), revents: 0)
+        if unsafe poll(&terminal, 1, 0) == 1 {
+            Console.reportEnd("\(why); what was committed before is untouched", exit: 128 + number, RawArguments.texts)
         }
+        _exit(128 + number)
     }
 
     /// What the first signal does; at once, if it has come already.
     func onFirst(_ action: @escaping @Sendable () -> Void) {
         let isLate = first.access { state in
             state.action = action
-            return state.count > 0
+            return state.hasCome
         }
         if isLate { action() }
     }

@@ -45,6 +45,7 @@ struct CheckPrinter {
         for stranger in report.strangers { console.warn("\(stranger) is none of the repository's") }
         try printUncommitted()
         for finding in report.findings { try print(finding) }
+        for fork in report.forks { try console.tell(fork) }
         try printLosses(report.losses.filter { $0.pack == nil }, object: "", indent: "")
         for (id, count) in report.lossesLeftOut.sorted(by: { $0.key < $1.key }) {
             try console.say("snapshot \(name(id)) lost \(count) more, which --all-losses names")

@@ -74,14 +74,12 @@ struct DiffCommand: MemoryBoundCommand {
 
     private static func show(_ change: TreeChange, _ console: Console) throws {
         let path = [UInt8(ascii: "/")] + change.path
-        let text = String(decoding: path, as: UTF8.self)
-        try console.say(line(change, text))
-        try console.tell(members(change, path, text))
+        try console.say(line(change, String(decoding: path, as: UTF8.self)))
+        try console.tell(members(change, path))
     }
 
-    private static func members(_ change: TreeChange, _ path: [UInt8], _ text: String) -> [(String, JSON)] {
-        var members: [(String, JSON)] = [("event", .text(change.kind.rawValue)), ("path", .text(text))]
-        if Array(text.utf8) != path { members.append(("pathBytes", .text(Hex.encode(path)))) }
+    private static func members(_ change: TreeChange, _ path: [UInt8]) -> [(String, JSON)] {
+        var members = [("event", .text(change.kind.rawValue))] + JSON.members("path", path)
         if let entry = change.after ?? change.before { members.append(("kind", .text(entry.kind.word))) }
         if change.kind == .retyped, let before = change.before {
             members.append(("kindBefore", .text(before.kind.word)))

@@ -78,6 +78,7 @@ struct RepairCommand: EngineCommand {
     private func print(_ report: RepairReport, _ bench: Workbench, since start: UInt64) throws {
         let console = bench.console
         for note in report.notes { console.warn(note) }
+        for fork in report.forks where fork.isAccepted { console.warn("\(fork.meaning); the owner accepted that") }
         let verb = dryRun ? "would repair" : "repaired"
         for item in report.items {
             let (event, text) =
@@ -95,6 +96,7 @@ struct RepairCommand: EngineCommand {
                 ("how", .text(item.outcome.words)), ("snapshots", .list(item.snapshots.map { .text($0.hex) })),
             ])
         }
+        for fork in report.forks { try console.tell(fork) }
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
         if report.items.isEmpty {
             try console.say("Nothing is damaged.")

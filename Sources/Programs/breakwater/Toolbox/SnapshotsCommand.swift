@@ -41,7 +41,12 @@ struct SnapshotsCommand: MemoryBoundCommand {
         } else {
             for line in table.lines { try console.say(line) }
         }
-        let cut = repository.log.shortfall
+        var cut = repository.log.shortfall
+        for fork in try repository.forks() {
+            console.warn(fork.meaning)
+            try console.tell(fork)
+            if !fork.isAccepted, cut == nil { cut = Failure(.partial, fork.meaning, advice: fork.advice) }
+        }
         guard !damaged.isEmpty else {
             if let cut { throw cut }
             return 0

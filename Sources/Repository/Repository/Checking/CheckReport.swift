@@ -26,6 +26,8 @@ package struct CheckReport: Sendable, Equatable {
             case unresolved
             /// In a folder of the repository, under a name that no object has.
             case malformedName
+            /// From this record on another vault has mirrored another log: this one lost its end, and went on.
+            case forked
         }
 
         /// How what is lost here can be had.
@@ -92,6 +94,8 @@ package struct CheckReport: Sendable, Equatable {
     /// Manifests that a writer of the repository signed, of recovery points that no record commits, ascending: a backup
     /// that died just before its commit, or a log that lost its end.
     package internal(set) var uncommitted: [Digest] = []
+    /// Other branches of the log that vaults at hand have mirrored.
+    package internal(set) var forks: [LogFork] = []
     /// How far a check by byte budget has come; nil for one of everything.
     package internal(set) var part: CheckPart?
     /// What is worth knowing and no damage, in sentences.

@@ -11,6 +11,22 @@ extension Checker {
             ledger.passed()
         }
         noteUndecided()
+        try checkForks()
+    }
+
+    /// Other branches of the log that vaults at hand have mirrored. One that the owner has settled is no damage.
+    func checkForks() throws(Failure) {
+        for fork in try repository.forks() {
+            ledger.change { $0.forks.append(fork) }
+            guard !fork.isAccepted else {
+                ledger.change { $0.notes.append("\(fork.meaning); the owner accepted that") }
+                continue
+            }
+            let isThere = fork.snapshots.allSatisfy(\.isThere) && fork.statements == 0
+            ledger.add(
+                try Record.key(fork.first).text, nil, .forked, fork.meaning, snapshots: fork.snapshots.map(\.id),
+                recovery: isThere ? .otherVault(fork.location) : .none)
+        }
     }
 
     func checkRecord(_ number: UInt64) throws {

@@ -39,6 +39,7 @@ extension Checker {
         try checker.check(taken)
         try checker.checkCopies(of: listed)
         checker.noteUndecided()
+        try checker.checkForks()
         try checker.complete()
         let isComplete = end == all.count
         let read = checker.ledger.report.bytes

@@ -120,7 +120,7 @@ extension Log {
     package func readWhole() throws(Failure) {
         guard monitor.access({ $0.base }) > 0 else { return }
         var contents = try Self.genesis(of: store, expecting: state.repository, mirrors: mirrors)
-        try readForward(&contents)
+        try readForward(&contents, to: state.head)
         monitor.access { held in
             let place = Int(held.state.head)
             guard contents.hashes.count > place, contents.hashes[place] == held.state.headHash else { return }

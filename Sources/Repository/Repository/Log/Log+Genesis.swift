@@ -67,32 +67,57 @@ extension Log {
     }
 
     /// A genesis out of another vault: its mirror of this log, or its own log where it is the same vault. Whoever owns
-    /// that vault can sign a genesis with a site key of his own, so record 1 here must name it.
+    /// that vault can sign a genesis with a site key of his own, so the first record that is left here must name it; where
+    /// records between the two are lost as well, through what that vault has of them, each named by the one after it.
     private static func lendGenesis(
         of store: any ObjectStore, expecting expected: RepositoryID?, _ mirrors: [any ObjectStore]
     ) -> (Record, from: String)? {
-        guard let halves = try? halves(store, 1) else { return nil }
-        for bytes in halves.different {
+        guard let (number, halves) = firstLeft(in: store) else { return nil }
+        for bytes in halves {
             guard let (repository, vault) = try? Record.identity(bytes), expected == nil || repository == expected
             else { continue }
             for mirror in mirrors {
                 for folder in ["origins/\(vault)/log", "log"] {
-                    guard let object = try? mirror.recordObject(0, folder: folder) else { continue }
-                    for lent in Record.Halves(object).different {
-                        guard
-                            let genesis = try? Record(
-                                lent, repository: repository, vault: vault, number: 0, site: nil, root: nil),
-                            case .genesis(let charter, let site) = genesis.body,
-                            case .charter(let content) = charter.content,
-                            let first = try? Record(
-                                bytes, repository: repository, vault: vault, number: 1, site: site, root: content.root),
-                            first.previous == genesis.hash
-                        else { continue }
-                        return (genesis, mirror.location)
-                    }
+                    guard let lent = chain(to: bytes, number, in: mirror, folder),
+                        let genesis = try? Record(
+                            lent, repository: repository, vault: vault, number: 0, site: nil, root: nil),
+                        case .genesis(let charter, let site) = genesis.body,
+                        case .charter(let content) = charter.content,
+                        (try? Record(
+                            bytes, repository: repository, vault: vault, number: number, site: site, root: content.root))
+                            != nil
+                    else { continue }
+                    return (genesis, mirror.location)
                 }
             }
         }
         return nil
+    }
+
+    /// The first record after the genesis of which a half is left.
+    private static func firstLeft(in store: any ObjectStore) -> (number: UInt64, halves: [[UInt8]])? {
+        guard let genesis = try? Record.key(0),
+            let listed = try? store.list(prefix: "log/", after: genesis, limit: 1000)
+        else { return nil }
+        for number in listed.compactMap({ Record.number(of: $0.key) }) {
+            let left = ((try? halves(store, number)) ?? nil)?.different.filter { Record.number(in: $0) == number } ?? []
+            if !left.isEmpty { return (number, left) }
+        }
+        return nil
+    }
+
+    /// What a mirror has at number 0, if a chain of hashes leads there from a record.
+    private static func chain(
+        to record: [UInt8], _ number: UInt64, in mirror: any ObjectStore, _ folder: String
+    ) -> [UInt8]? {
+        var record = record
+        for earlier in (0..<number).reversed() {
+            guard let previous = Record.previous(in: record),
+                let object = try? mirror.recordObject(earlier, folder: folder),
+                let found = Record.Halves(object).different.first(where: { Record.hash(ofRecord: $0) == previous })
+            else { return nil }
+            record = found
+        }
+        return record
     }
 }

@@ -119,15 +119,19 @@ package final class Log: Sendable {
         }
     }
 
-    /// The same for contents that nobody sees yet, up to a record.
-    func readForward(_ contents: inout Contents, to last: UInt64 = .max) throws(Failure) {
-        while contents.state.head < last {
+    /// The same for contents that nobody sees yet.
+    /// - Parameter last: the record to read up to, where the log is known to have it: one that is not there is lost, and
+    ///   read from a mirror.
+    func readForward(_ contents: inout Contents, to last: UInt64? = nil) throws(Failure) {
+        while contents.state.head < last ?? .max {
             let next = contents.state.head + 1
             do throws(Failure) {
                 try take(try store.recordObject(next), number: next, into: &contents)
             } catch {
                 guard error.code == .notFound else { throw error }
-                return
+                guard last != nil else { return }
+                try take(nil, number: next, into: &contents)
+                guard contents.state.head == next else { return }
             }
         }
     }

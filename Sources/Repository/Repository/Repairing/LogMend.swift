@@ -9,6 +9,8 @@ internal import Sealing
 /// for a lost end, too: a log that is opened with other vaults reads it from them. It is put if nothing is there, so that
 /// whoever appends meanwhile and is quicker wins, as between any two appenders.
 ///
+/// A log that went on after it lost its end stays as it is: what another vault mirrored of the other branch is named.
+///
 /// Nothing here decides anything: a record that was authentic and next when it was mirrored is a record of this log. So it
 /// needs no key, and no memory of heads: a log that went back is lent its end before it is compared with what was seen.
 struct LogMend {
@@ -16,7 +18,13 @@ struct LogMend {
     let isDryRun: Bool
 
     func run(_ report: inout RepairReport) throws {
-        for finding in try Checker.checkLog(repository).findings {
+        let found = try Checker.checkLog(repository)
+        report.forks = found.forks
+        for finding in found.findings {
+            guard finding.damage != .forked else {
+                report.add(finding, .left(finding.meaning))
+                continue
+            }
             guard let key = StoreKey(finding.object), let number = Record.number(of: key) else { continue }
             do throws(Failure) {
                 report.add(finding, try mend(number, key, finding, &report))

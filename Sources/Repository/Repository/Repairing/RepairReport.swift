@@ -30,6 +30,8 @@ package struct RepairReport: Sendable, Equatable {
     package internal(set) var bytesFetched: UInt64 = 0
     /// Packs that stay damaged and that the log now calls so: no backup leans on them, their content is stored again.
     package internal(set) var recorded: [ObjectName] = []
+    /// Other branches of the log that vaults at hand have mirrored.
+    package internal(set) var forks: [LogFork] = []
     /// What is worth knowing besides, in sentences.
     package internal(set) var notes: [String] = []
 
