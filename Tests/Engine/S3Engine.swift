@@ -62,10 +62,17 @@ package struct S3Engine: Sendable {
 
     // MARK: - Buckets and vaults
 
+    /// Operations on one of the engine's buckets, as anybody can do them who has the credentials.
+    package func client(of bucket: String) throws(Failure) -> S3Client {
+        S3Client(try settings("s3://\(bucket)"), surroundings: .system)
+    }
+
     /// Makes a bucket of this user's, unless it is there.
-    package func makeBucket(_ name: String, versioned: Bool = false) throws(Failure) {
-        let client = S3Client(try settings("s3://\(name)"), surroundings: .system)
-        let made = try client.send("making bucket \(name)", S3Call(.put)).answer
+    /// - Parameter locks: with Object Lock.
+    package func makeBucket(_ name: String, versioned: Bool = false, locks: Bool = false) throws(Failure) {
+        let client = try client(of: name)
+        let headers = locks ? [(name: "x-amz-bucket-object-lock-enabled", value: "true")] : []
+        let made = try client.send("making bucket \(name)", S3Call(.put, headers: headers)).answer
         guard made.status == 200 else { throw client.refusal("making bucket \(name)", made) }
         guard versioned else { return }
         let text = Array("<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>".utf8)
@@ -79,6 +86,25 @@ package struct S3Engine: Sendable {
     package func makeAddress(bucket: String = "breakwater-tests") throws(Failure) -> String {
         try makeBucket(bucket)
         return "s3://\(bucket)/\(Hex.encode(Surroundings.system.random(8)))"
+    }
+
+    /// The bucket with Object Lock of vaults that have one.
+    package static let lockedBucket = "breakwater-locked"
+
+    /// The address of an empty vault over two buckets.
+    package func makeLockedAddress(retain: String = "30d", mode: String = "governance") throws(Failure) -> String {
+        try makeBucket(Self.lockedBucket, locks: true)
+        return "\(try makeAddress())?locked=\(Self.lockedBucket)&retain=\(retain)&mode=\(mode)"
+    }
+
+    /// A vault in one bucket or in two.
+    package func open(
+        _ address: String, _ names: LockedNames, _ access: StoreAccess = .writing, options: S3Store.Options = .init(),
+        transport: (any HTTPTransport)? = nil
+    ) throws(Failure) -> any MendingStore {
+        try S3Vault.open(
+            S3Address(address), try settings(address), names, access: access, surroundings: .system, options: options,
+            transport: transport)
     }
 
     package func open(

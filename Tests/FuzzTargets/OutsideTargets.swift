@@ -14,6 +14,7 @@ extension FuzzTarget {
         FuzzTarget(name: "xml") { bytes in
             _ = try? XMLScanner.scan(bytes) { _, _ in }
             _ = try? ListingPage(bytes)
+            _ = try? VersionsPage(bytes)
             _ = ErrorAnswer(bytes)
         },
         FuzzTarget(name: "qmp") { bytes in

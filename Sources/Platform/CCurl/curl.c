@@ -96,22 +96,28 @@ static int take_socket(void *context, curl_socket_t socket, curlsocktype purpose
     return CURL_SOCKOPT_OK;
 }
 
+/// Keeps the value of a header line that has the name (with its colon), unless it is too long.
+static void keep_header(const char *line, size_t length, const char *name, char *room, size_t size) {
+    size_t skip = strlen(name);
+    if (length <= skip || strncasecmp(line, name, skip) != 0) return;
+    const char *at = line + skip, *end = line + length;
+    while (at < end && (*at == ' ' || *at == '\t')) at++;
+    while (end > at && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ')) end--;
+    if ((size_t)(end - at) >= size) return;
+    memcpy(room, at, end - at);
+    room[end - at] = 0;
+}
+
 static size_t take_header(char *bytes, size_t size, size_t count, void *context) {
     struct progress *progress = context;
     struct curl_exchange *exchange = progress->exchange;
     size_t length = size * count;
     if (length > 5 && memcmp(bytes, "HTTP/", 5) == 0) acknowledge(progress->client->socket);
-    static const char name[] = "etag:";
-    size_t skip = sizeof name - 1;
-    if (length > skip && strncasecmp(bytes, name, skip) == 0) {
-        const char *at = bytes + skip, *end = bytes + length;
-        while (at < end && (*at == ' ' || *at == '\t')) at++;
-        while (end > at && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ')) end--;
-        if ((size_t)(end - at) < sizeof exchange->etag) {
-            memcpy(exchange->etag, at, end - at);
-            exchange->etag[end - at] = 0;
-        }
-    }
+    keep_header(bytes, length, "etag:", exchange->etag, sizeof exchange->etag);
+    keep_header(bytes, length, "x-amz-version-id:", exchange->version, sizeof exchange->version);
+    keep_header(bytes, length, "x-amz-object-lock-mode:", exchange->lock_mode, sizeof exchange->lock_mode);
+    keep_header(
+        bytes, length, "x-amz-object-lock-retain-until-date:", exchange->lock_until, sizeof exchange->lock_until);
     return length;
 }
 
@@ -176,7 +182,8 @@ void curl_client_perform(curl_client *client, struct curl_exchange *exchange) {
     exchange->content_count = exchange->problem_count = 0;
     exchange->status = 0;
     exchange->announced = -1;
-    exchange->etag[0] = exchange->reason[0] = 0;
+    exchange->etag[0] = exchange->version[0] = exchange->lock_mode[0] = exchange->lock_until[0] = 0;
+    exchange->reason[0] = 0;
 
     // Options go, connections stay.
     curl_easy_reset(handle);

@@ -12,11 +12,14 @@ import Platform
 /// An upload that fails is aborted. What a dead process leaves behind is invisible and costs space: a lifecycle rule of the
 /// bucket (`AbortIncompleteMultipartUpload`) clears it.
 extension S3Store {
-    func putInParts(_ key: StoreKey, _ bytes: UnsafeRawBufferPointer) throws(Failure) {
+    func putInParts(
+        _ key: StoreKey, _ bytes: UnsafeRawBufferPointer, _ headers: [(name: String, value: String)]
+    ) throws(Failure) -> Uploaded {
         // 1.
         if try length(of: key) != nil { throw taken(key) }
         // 2.
-        let upload = try begin(key)
+        let upload = try begin(key, headers)
+        let uploaded: Uploaded
         do throws(Failure) {
             // 3.
             var parts: [String] = []
@@ -26,7 +29,7 @@ extension S3Store {
                 parts.append(try unsafe putPart(key, upload, number: parts.count + 1, Payload(part)))
             }
             // 4.
-            try unsafe complete(key, upload, parts, bytes)
+            uploaded = try unsafe complete(key, upload, parts, bytes)
         } catch {
             // Best effort: what stays is invisible, and the error that matters is the first.
             _ = try? client.send(
@@ -35,11 +38,12 @@ extension S3Store {
         }
         // 5.
         try verify(key, length: bytes.count)
+        return uploaded
     }
 
-    private func begin(_ key: StoreKey) throws(Failure) -> String {
+    private func begin(_ key: StoreKey, _ headers: [(name: String, value: String)]) throws(Failure) -> String {
         let what = "beginning to put \(key) in parts"
-        let settled = try client.send(what, S3Call(.post, full(key), query: [("uploads", "")]))
+        let settled = try client.send(what, S3Call(.post, full(key), query: [("uploads", "")], headers: headers))
         guard settled.answer.status == 200 else { throw client.refusal(what, settled.answer) }
         var upload = ""
         try XMLScanner.scan(settled.answer.content) { path, text in
@@ -75,7 +79,7 @@ extension S3Store {
 
     private func complete(
         _ key: StoreKey, _ upload: String, _ parts: [String], _ bytes: UnsafeRawBufferPointer
-    ) throws(Failure) {
+    ) throws(Failure) -> Uploaded {
         let what = "completing \(key)"
         var document = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
         for (tag, number) in zip(parts, 1...) {
@@ -93,12 +97,16 @@ extension S3Store {
         case 200:
             // S3 may begin to answer before it is done, and then say in the body that it was not.
             let said = ErrorAnswer(settled.answer.content)
-            if said.code.isEmpty { return }
+            if said.code.isEmpty {
+                return Uploaded(version: settled.answer.version, mayBeAgain: settled.mayHaveHappened)
+            }
             try unsafe settle(key, bytes)
+            return .unknown
         case 412, 404:
             // An earlier try of ours may have completed it; then the upload is gone, or the name is taken by it.
             if settled.mayHaveHappened {
                 try unsafe settle(key, bytes)
+                return .unknown
             } else if settled.answer.status == 412 {
                 throw taken(key)
             } else {

@@ -4,25 +4,34 @@ package import Platform
 extension S3Store {
     package func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
         try requireWriting()
-        try unsafe bytes.withUnsafeBytes { buffer throws(Failure) in
-            if use == .data, buffer.count > options.multipartBytes {
-                try unsafe putInParts(key, buffer)
-            } else {
-                try unsafe putAtOnce(key, buffer)
-            }
-        }
+        _ = try unsafe bytes.withUnsafeBytes { buffer throws(Failure) in try unsafe upload(key, buffer, use: use) }
     }
 
-    private func putAtOnce(_ key: StoreKey, _ bytes: UnsafeRawBufferPointer) throws(Failure) {
+    struct Uploaded {
+        /// Empty where nothing is versioned, or it is not known.
+        var version: String
+        /// An earlier try may have put a version before this one.
+        var mayBeAgain: Bool
+        static let unknown = Uploaded(version: "", mayBeAgain: true)
+    }
+
+    /// - Parameter headers: besides those of every put.
+    func upload(
+        _ key: StoreKey, _ bytes: UnsafeRawBufferPointer, use: StoreUse, headers: [(name: String, value: String)] = []
+    ) throws(Failure) -> Uploaded {
+        if use == .data, bytes.count > options.multipartBytes {
+            return try unsafe putInParts(key, bytes, headers)
+        }
         let what = "putting \(key)"
-        let call = S3Call(.put, full(key), headers: [("if-none-match", "*")], isConditional: true)
+        let call = S3Call(.put, full(key), headers: [("if-none-match", "*")] + headers, isConditional: true)
         let settled = try client.send(what, call, unsafe Payload(bytes))
         switch settled.answer.status {
-        case 200...299: return
+        case 200...299: return Uploaded(version: settled.answer.version, mayBeAgain: settled.mayHaveHappened)
         case 412:
             // 1. An earlier try of ours may have put it. The same bytes are the same put: a name belongs to one session.
             guard settled.mayHaveHappened else { throw taken(key) }
             try unsafe settle(key, bytes)
+            return .unknown
         case 501:
             throw Failure(
                 .refused, "\(location) cannot be written to: it does not know put-if-absent",

@@ -11,6 +11,8 @@ package import Platform
 /// 3. Every upload carries `Content-MD5` and a signed SHA-256, both verified by the server.
 /// 4. Data above `multipartBytes` goes in parts. Completing an upload in parts is not conditional on every server (not on
 ///    Ceph): it is for names that nobody else can use, as all data of a repository has, and never for its log.
+///
+/// In a bucket that locks, which is versioned, `LockedBucket` uses the calls of this one.
 package struct S3Store: ObjectStore {
     package let location: String
     package let access: StoreAccess
@@ -24,6 +26,8 @@ package struct S3Store: ObjectStore {
         package var partBytes = 16 << 20
         /// The most that one request of a get asks for.
         package var getBytes = 32 << 20
+        /// Entries that one request of a listing asks for, at most 1000.
+        package var listedAtOnce = 1000
         package init() {}
     }
 
@@ -46,28 +50,36 @@ package struct S3Store: ObjectStore {
     // MARK: - Reading
 
     package func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8] {
+        try get(key, range: range, of: nil)
+    }
+
+    /// Of one version of the object, or of whatever lies there.
+    func get(_ key: StoreKey, range: Range<UInt64>, of version: ObjectVersion?) throws(Failure) -> [UInt8] {
         // What asks for nothing, or for more than one request may bring, is held against the length first.
         guard !range.isEmpty, range.upperBound <= UInt64(Int64.max), range.count <= options.getBytes else {
-            guard let length = try length(of: key) else { throw absent(key) }
+            let known = if let version { version.length } else { try length(of: key) }
+            guard let length = known else { throw absent(key) }
             guard range.upperBound <= length else { throw short(key, range) }
             var bytes: [UInt8] = []
             bytes.reserveCapacity(Int(range.upperBound - range.lowerBound))
             var at = range.lowerBound
             while at < range.upperBound {
                 let end = min(range.upperBound, at + UInt64(options.getBytes))
-                bytes += try piece(of: key, at..<end)
+                bytes += try piece(of: key, at..<end, version)
                 at = end
             }
             return bytes
         }
-        return try piece(of: key, range)
+        return try piece(of: key, range, version)
     }
 
-    private func piece(of key: StoreKey, _ range: Range<UInt64>) throws(Failure) -> [UInt8] {
+    private func piece(
+        of key: StoreKey, _ range: Range<UInt64>, _ version: ObjectVersion?
+    ) throws(Failure) -> [UInt8] {
         let what = "reading \(key)"
         let call = S3Call(
-            .get, full(key), headers: [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")],
-            capacity: range.count)
+            .get, full(key), query: version?.query ?? [],
+            headers: [("range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")], capacity: range.count)
         let answer = try client.send(what, call).answer
         switch answer.status {
         case 206: break
@@ -123,7 +135,7 @@ package struct S3Store: ObjectStore {
         while true {
             var query = [
                 (name: "list-type", value: "2"), ("encoding-type", "url"), ("prefix", root + prefix),
-                ("max-keys", String(min(1000, limit - objects.count))),
+                ("max-keys", String(min(options.listedAtOnce, limit - objects.count))),
             ]
             if !last.isEmpty { query.append(("start-after", String(decoding: last, as: UTF8.self))) }
             let answer = try client.send(what, S3Call(.get, query: query, capacity: Self.longestPage)).answer
@@ -167,7 +179,7 @@ package struct S3Store: ObjectStore {
 
     func absent(_ key: StoreKey) -> Failure { Failure(.notFound, "\(key) is not in \(location)") }
 
-    private func isAboutBucket(_ answer: HTTPAnswer) -> Bool { ErrorAnswer(answer.problem).code == "NoSuchBucket" }
+    func isAboutBucket(_ answer: HTTPAnswer) -> Bool { ErrorAnswer(answer.problem).code == "NoSuchBucket" }
 
     private func short(_ key: StoreKey, _ range: Range<UInt64>) -> Failure {
         Failure(

@@ -51,8 +51,12 @@ struct curl_exchange {
     int status;
     /// Of the Content-Length header; -1 when there was none.
     int64_t announced;
-    /// Of the ETag header, with its quotes, always terminated.
+    /// Of headers, always terminated; empty where there was none, or a longer one: ETag, with its quotes;
+    /// x-amz-version-id; x-amz-object-lock-mode; x-amz-object-lock-retain-until-date.
     char etag[128];
+    char version[128];
+    char lock_mode[32];
+    char lock_until[64];
     enum curl_outcome outcome;
     /// In libcurl's words, always terminated; names the server at most.
     char reason[256];

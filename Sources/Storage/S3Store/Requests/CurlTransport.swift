@@ -64,7 +64,9 @@ package final class CurlTransport: HTTPTransport {
             return .answered(
                 HTTPAnswer(
                     status: Int(unsafe exchange.status), content: content, problem: problem,
-                    announced: UInt64(exactly: announced), etag: unsafe text(exchange.etag)))
+                    announced: UInt64(exactly: announced), etag: unsafe text(exchange.etag),
+                    version: unsafe text(exchange.version), lockMode: unsafe text(exchange.lock_mode),
+                    lockUntil: unsafe text(exchange.lock_until)))
         case curl_not_connected: return .notConnected(reason: reason)
         case curl_not_trusted: return .notTrusted(reason: reason)
         case curl_too_long: return .tooLong

@@ -34,15 +34,24 @@ package struct HTTPAnswer: Sendable {
     /// Of the Content-Length header.
     package var announced: UInt64?
     package var etag: String
+    /// Which version of an object this is; empty where nothing is versioned.
+    package var version: String
+    /// `GOVERNANCE` or `COMPLIANCE` and a time in ISO 8601, or empty: whether the object can be deleted, and from when on.
+    package var lockMode: String
+    package var lockUntil: String
 
     package init(
-        status: Int, content: [UInt8] = [], problem: [UInt8] = [], announced: UInt64? = nil, etag: String = ""
+        status: Int, content: [UInt8] = [], problem: [UInt8] = [], announced: UInt64? = nil, etag: String = "",
+        version: String = "", lockMode: String = "", lockUntil: String = ""
     ) {
         self.status = status
         self.content = content
         self.problem = problem
         self.announced = announced
         self.etag = etag
+        self.version = version
+        self.lockMode = lockMode
+        self.lockUntil = lockUntil
     }
 }
 

@@ -8,10 +8,13 @@ package struct S3Address: Sendable, Equatable {
     package let bucket: String
     /// Without slashes at its ends; empty for the whole bucket.
     package let prefix: String
-    /// By name: `endpoint`, `region`, `style` (`path` or `virtual`), `profile`, `ca`.
+    /// By name: `endpoint`, `region`, `style` (`path` or `virtual`), `profile`, `ca`; `locked`, a bucket with Object Lock for
+    /// the vault's data, `retain` and `mode` (see `ObjectLock`).
     package let parameters: [String: String]
 
-    package static let parameterNames: Set<String> = ["endpoint", "region", "style", "profile", "ca"]
+    package static let parameterNames: Set<String> = [
+        "endpoint", "region", "style", "profile", "ca", "locked", "retain", "mode",
+    ]
 
     /// - Throws: `.usage` for what is no such address.
     package init(_ text: String) throws(Failure) {
@@ -25,9 +28,7 @@ package struct S3Address: Sendable, Equatable {
                 .usage, "an address of a vault holds no credentials",
                 advice: "Keep them in the environment or in the AWS files: arguments are seen by everybody")
         }
-        guard (3...63).contains(bucket.utf8.count), bucket.utf8.allSatisfy(Self.isBucketByte),
-            bucket.first != ".", bucket.first != "-", bucket.last != ".", bucket.last != "-", !bucket.contains("..")
-        else { throw Self.unclear(text, "its bucket has a name that no bucket can have") }
+        guard Self.isBucket(bucket) else { throw Self.unclear(text, "its bucket has a name that no bucket can have") }
         var components = Array(path.dropFirst())
         if components.last == "" { components.removeLast() }
         prefix = components.joined(separator: "/")
@@ -54,6 +55,13 @@ package struct S3Address: Sendable, Equatable {
         Failure(
             .usage, "\(text.prefix(600)) is no address of a vault: \(why)",
             advice: "Write s3://BUCKET/PREFIX, with ?endpoint=https://HOST for a server that is not Amazon's")
+    }
+
+    /// Whether a bucket can have that name.
+    static func isBucket(_ text: String) -> Bool {
+        (3...63).contains(text.utf8.count) && text.utf8.allSatisfy(isBucketByte) && text.first != "."
+            && text.first != "-"
+            && text.last != "." && text.last != "-" && !text.contains("..")
     }
 
     private static func isBucketByte(_ byte: UInt8) -> Bool {

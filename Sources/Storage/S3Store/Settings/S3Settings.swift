@@ -30,6 +30,13 @@ package struct S3Settings: Sendable {
         location = isAmazons ? address : "\(address)?endpoint=\(endpoint.scheme)://\(endpoint.host)"
     }
 
+    /// The same of another bucket: its server, credentials and prefix.
+    func inBucket(_ other: String) -> S3Settings {
+        S3Settings(
+            endpoint: endpoint, region: region, style: style, bucket: other, prefix: prefix, credentials: credentials,
+            authority: authority)
+    }
+
     static func amazon(_ region: String) -> String {
         "s3.\(region).amazonaws.com" + (region.hasPrefix("cn-") ? ".cn" : "")
     }
