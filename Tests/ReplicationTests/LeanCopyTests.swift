@@ -53,6 +53,30 @@ import Testing
 
     private func baseThere() throws -> Repository { try base.open(base.copy) }
 
+    /// Where the base's vault locks its data, the template stays locked from the commit on that leans on it, native or copied.
+    @Test func aTemplateThatIsLeantOnStaysLocked() throws {
+        let now = Timestamp(seconds: 1_900_000_000)
+        func locked(_ store: StrictStore) -> LockedStore {
+            LockedStore(
+                store, folders: Set(ObjectKind.allCases.filter(\.isLocked).map(\.folder)), term: 1000, now: { now })
+        }
+        func expectLocked(_ store: LockedStore) throws {
+            let state = try base.open(store).log.state
+            let needs = try state.needs(of: try #require(state.snapshots[template]), base.open(store).log.pages)
+            let names = state.objects.keys.filter { needs.contains($0.digest) }
+            #expect(Set(names.map(\.kind)) == [.pack, .set, .envelope, .manifest])
+            for name in names { #expect(store.ends[name.path] == Timestamp(seconds: 1_900_001_000), "\(name)") }
+        }
+        let here = locked(base.origin)
+        let lean = try base.open(here).template(nil, for: tenant.open(tenant.origin))
+        _ = try Self.backUp(content, "other", tenant.open(tenant.origin), lean)
+        try expectLocked(here)
+        _ = try base.replicator().run()
+        let there = locked(base.copy)
+        #expect(try copy(base: try base.open(there)).copied.count == 2)
+        try expectLocked(there)
+    }
+
     @Test func whereTheTemplateIsTheCopyIsWhole() throws {
         _ = try base.replicator().run()
         let report = try copy(base: try baseThere())

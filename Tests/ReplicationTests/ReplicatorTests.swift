@@ -41,6 +41,37 @@ struct ReplicatorTests {
         #expect(report.copied == [id] && report.bytesSent < 700_000 && report.bytesAlreadyThere > 1_000_000)
     }
 
+    /// Into a vault that locks its data for 30 days: what a later snapshot shares with one that was copied 20 days before is
+    /// locked for 30 more.
+    @Test func aCopyIsLockedAsLongAsItsSnapshot() throws {
+        let (day, start): (Int64, Int64) = (86_400, 1_800_000_000)
+        let now = Monitor(Timestamp(seconds: start))
+        let locked = LockedStore(
+            StrictStore("locked"), folders: Set(ObjectKind.allCases.filter(\.isLocked).map(\.folder)), term: 30 * day,
+            now: { now.access { $0 } })
+        let pair = try Pair(seed: 4)
+        let content = pair.surroundings.random(1_000_000)
+        try pair.backUp(content)
+        _ = try pair.replicator(to: locked).run()
+        let id = try pair.backUp(content + pair.surroundings.random(100_000))
+        now.access { $0 = Timestamp(seconds: start + 20 * day) }
+        #expect(try pair.replicator(to: locked).run().copied == [id])
+        let repository = try pair.open(locked)
+        let state = repository.log.state
+        let committed = try #require(state.snapshots[id])
+        let needs = try state.needs(of: committed, repository.log.pages)
+        let names = state.objects.keys.filter { needs.contains($0.digest) || $0.kind == .segment }
+        #expect(names.count > 8)
+        for name in names { #expect(locked.ends[name.path] == Timestamp(seconds: start + 50 * day), "\(name)") }
+
+        // Where that is refused, nothing is committed.
+        let last = try pair.backUp(content + pair.surroundings.random(50_000))
+        now.access { $0 = Timestamp(seconds: start + 40 * day) }
+        locked.refuse("packs")
+        #expect(throws: Failure(.refused, "")) { try pair.replicator(to: locked).run() }
+        #expect(try pair.open(locked).log.state.snapshots[last] == nil)
+    }
+
     @Test func whatSeveralSnapshotsShareIsCountedOnce() throws {
         let pair = try Pair(seed: 33)
         let content = pair.surroundings.random(1_000_000)

@@ -12,22 +12,28 @@ final class BucketEstate: Sendable {
     let address: String
     let bundle: KeyBundle
     let site: SigningKey
-    private let keys: Keys
+    let keys: Keys
 
-    init() throws {
+    /// What lies in the locked bucket of vaults that have one, as the toolbox has it.
+    static let names = LockedNames(
+        folders: Set(ObjectKind.allCases.filter(\.isLocked).map(\.folder)), longest: 1 << 30
+    ) { key, bytes in ObjectName(path: key.text)?.promises(bytes) ?? false }
+
+    /// - Parameter retain: how long data is locked; nil for a vault in one bucket.
+    init(retain: String? = nil) throws {
         engine = try S3Engine()
-        address = try engine.makeAddress()
+        address = if let retain { try engine.makeLockedAddress(retain: retain) } else { try engine.makeAddress() }
         bundle = try KeyBundle.make(surroundings: .system)
         site = try SigningKey(random: .system)
         let slot = try Slot.wrap(bundle, passphrase: Array("x".utf8), cost: .light, surroundings: .system)
         _ = try Repository.create(
-            in: try engine.open(address), charter: bundle.charter, slots: [slot.bytes], site: site,
+            in: try engine.open(address, Self.names), charter: bundle.charter, slots: [slot.bytes], site: site,
             surroundings: .system)
         keys = try Keys(owning: bundle, surroundings: .system)
     }
 
     /// The vault, as one more client sees it.
-    func store() throws(Failure) -> S3Store { try engine.open(address) }
+    func store() throws(Failure) -> any MendingStore { try engine.open(address, Self.names) }
 
     func open(_ store: (any ObjectStore)? = nil) throws -> Repository {
         try Repository.open(

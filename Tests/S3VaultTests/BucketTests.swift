@@ -8,8 +8,9 @@ import Testing
 
 /// A repository on the real engine: backups that die, writers that race, an OSD that is killed.
 @Suite(.enabled(if: S3Engine.isThere, Comment(rawValue: S3Engine.absence))) struct BucketTests {
-    @Test func aBackupMayDieAtAnyCall() throws {
-        let estate = try BucketEstate()
+    /// In one bucket, and in two of which one locks.
+    @Test(arguments: [nil, "1d"]) func aBackupMayDieAtAnyCall(retain: String?) throws {
+        let estate = try BucketEstate(retain: retain)
         var seed = Seed(40)
         let first = seed.bytes(200_000)
         let kept = try estate.backUp(first, name: "desk", into: try estate.open())

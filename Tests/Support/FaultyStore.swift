@@ -3,7 +3,7 @@ package import Platform
 import Synchronization
 
 /// Wraps a store in the misfortunes that networks and disks bring, out of a seed.
-package final class FaultyStore: MendingStore {
+package final class FaultyStore: MendingStore, RetainingStore {
     /// Each rate is a chance in a thousand.
     package struct Faults: Sendable {
         /// Puts and deletes that end in `.unknownOutcome`, done or not done.
@@ -143,5 +143,15 @@ package final class FaultyStore: MendingStore {
 
     package func space() throws(Failure) -> StoreSpace? {
         try look("asking for space") { () throws(Failure) in try inner.space() }
+    }
+
+    package func retain(_ key: StoreKey) throws(Failure) {
+        guard let inner = inner as? any RetainingStore else { return }
+        try change("retaining \(key)") { () throws(Failure) in try inner.retain(key) }
+    }
+
+    package func lockedUntil(_ key: StoreKey) throws(Failure) -> Timestamp? {
+        guard let inner = inner as? any RetainingStore else { return nil }
+        return try look("asking for the lock of \(key)") { () throws(Failure) in try inner.lockedUntil(key) }
     }
 }

@@ -126,6 +126,8 @@ struct SnapshotCopy {
             objects.append(try put(bytes, as: kind, session, &report))
         }
         objects += try carrySegments(roots, clear, origin, here, session, &report)
+        try target.retain(
+            plan.there.union(clear.sets).union(envelopes).union(clear.envelopes.flatMap(here.wraps)), new: objects)
         let reference = try put(manifest.bytes, as: .manifest, session, &report)
         do {
             try relocate(plan, fetched: objects)
@@ -158,7 +160,7 @@ struct SnapshotCopy {
                 "Copy that repository there first, and name its vault with --base.")
         }
         let place = base.store.location
-        guard try base.log.refresh().snapshots[lean.snapshot] != nil else {
+        guard let template = try base.log.refresh().snapshots[lean.snapshot] else {
             throw leftOut("which \(place) does not hold", "Copy that repository there first.")
         }
         guard !target.log.state.closedLeans.contains(lean.snapshot) else {
@@ -169,6 +171,7 @@ struct SnapshotCopy {
         } catch let failure as Failure where failure.code == .refused {
             throw leftOut("which cannot be held in \(place): \(failure.what)", failure.advice)
         }
+        try base.retain(template)
     }
 
     /// Whether the destination's log holds a pack alive and its store has it, at its length: asked once of each. What was

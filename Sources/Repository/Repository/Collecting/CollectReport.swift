@@ -27,11 +27,18 @@ package struct CollectReport: Sendable {
         package var problem: Failure
     }
 
+    /// Condemned, and locked by the store until then: a run after that deletes it.
+    package struct Locked: Hashable, Sendable {
+        package var object: ObjectRef
+        package var until: Timestamp
+    }
+
     package internal(set) var stagesForgotten: UInt64 = 0
     package internal(set) var released: [Released] = []
     package internal(set) var condemned = Share()
     package internal(set) var deleted = Share()
     package internal(set) var remaining: [Remaining] = []
+    package internal(set) var locked: [Locked] = []
     package internal(set) var wroteCheckpoint = false
     package internal(set) var repacked = RepackReport()
     /// What lies in the vault now, by the log.

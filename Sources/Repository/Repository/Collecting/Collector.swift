@@ -66,7 +66,8 @@ package struct Collector {
             report.repacked = try repacker.run()
             if report.repacked.packs > 0 { try delete() }
         }
-        report.usage = VaultUsage(try plan([:]), repository.log.state)
+        let locks = Dictionary(report.locked.map { ($0.object.name, $0.until) }) { $1 }
+        report.usage = VaultUsage(try plan([:]), repository.log.state, locks: locks)
         return report
     }
 
@@ -212,16 +213,18 @@ package struct Collector {
 
     /// Deletes by the log alone: whatever it calls condemned and lets go, whoever condemned it.
     private mutating func delete() throws {
-        // What a checkpoint holds back goes once a record after the checkpoint's stands: the first round makes one.
-        for _ in 0..<2 {
+        // What a checkpoint holds back goes once a record after the checkpoint's stands: the first round makes one, or the
+        // second where the first finds everything locked.
+        for _ in 0..<3 {
             let state = try repository.log.refresh()
             let needsRecord = state.checkpoint.map { $0.record == state.head } ?? false
-            let going = try Self.deletable(state, repository.log.pages)
+            let locked = Set(report.locked.map(\.object.name))
+            let going = try Self.deletable(state, repository.log.pages).filter { !locked.contains($0.name) }
             if going.isEmpty, !(needsRecord && Self.awaitsRecord(state)) { return }
             let gone = try erase(going)
             try recordCollected(gone, evenNone: going.isEmpty)
             try check()
-            if gone.count < going.count { return }
+            if gone.count + report.locked.count - locked.count < going.count { return }
         }
     }
 
@@ -242,10 +245,10 @@ package struct Collector {
         }
     }
 
-    /// Deletes from the store, and returns what is gone for sure.
+    /// Deletes from the store what it does not lock, and returns what is gone for sure.
     private mutating func erase(_ going: [ObjectRef]) throws -> [ObjectRef] {
         let next = Monitor(0)
-        let outcome = Monitor((gone: [Int](), failed: [CollectReport.Remaining]()))
+        let outcome = Monitor((gone: [Int](), failed: [CollectReport.Remaining](), locked: [CollectReport.Locked]()))
         let (store, surroundings, isCancelled) = (repository.store, repository.surroundings, isCancelled)
         try Workers.concurrently(min(max(options.workers, 1), max(going.count, 1))) { _ in
             while !isCancelled() {
@@ -255,7 +258,12 @@ package struct Collector {
                 }
                 guard mine < going.count else { return }
                 do throws(Failure) {
-                    try store.deletePatiently(try going[mine].name.key(), surroundings)
+                    let key = try going[mine].name.key()
+                    if let until = try (store as? any RetainingStore)?.lockedUntil(key) {
+                        outcome.access { $0.locked.append(.init(object: going[mine], until: until)) }
+                        continue
+                    }
+                    try store.deletePatiently(key, surroundings)
                     outcome.access { $0.gone.append(mine) }
                 } catch {
                     if error.code == .cancelled { throw error }
@@ -264,7 +272,8 @@ package struct Collector {
                 }
             }
         }
-        let (gone, failed) = outcome.access { ($0.gone.sorted(), $0.failed) }
+        let (gone, failed, locked) = outcome.access { ($0.gone.sorted(), $0.failed, $0.locked) }
+        report.locked += locked.sorted { $0.object.name.isBefore($1.object.name) }
         report.remaining += failed.sorted { $0.object.name.isBefore($1.object.name) }
         for index in gone { report.deleted.add(going[index].length) }
         return gone.map { going[$0] }

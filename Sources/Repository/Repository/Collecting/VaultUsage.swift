@@ -2,7 +2,7 @@ package import Platform
 package import Sealing
 
 /// What the space of a vault is taken by.
-package struct VaultUsage: Sendable, Equatable {
+package struct VaultUsage: Sendable {
     /// Why something that no snapshot needs is not free yet, or is.
     package enum Reason: Hashable, Sendable {
         case live
@@ -12,6 +12,8 @@ package struct VaultUsage: Sendable, Equatable {
         /// A restore, a mount, a copy, a machine or a tenant holds that snapshot, by that kind of claim.
         case snapshotClaim(snapshot: Digest, kind: String)
         case sessionClaim(ClaimID, session: SessionID)
+        /// Nothing needs it, and the store lets nobody delete it: all of it, until then.
+        case locked(until: Timestamp)
     }
 
     package struct Line: Hashable, Sendable {
@@ -21,14 +23,32 @@ package struct VaultUsage: Sendable, Equatable {
 
     /// Live first, then what can go, then what cannot go yet.
     package private(set) var lines: [Line] = []
+    /// What the store lets nobody delete now, whatever else is the reason for it to be there, and when the last of it can be
+    /// deleted: of the objects of which it was asked.
+    package private(set) var locked: (share: CollectReport.Share, until: Timestamp)?
 
     package init() {}
 
-    package init(_ plan: CollectPlan, _ state: LogState) {
+    /// - Parameter locks: from when on objects can be deleted, for those that cannot be now.
+    package init(_ plan: CollectPlan, _ state: LogState, locks: [ObjectName: Timestamp] = [:]) {
         var shares: [Reason: CollectReport.Share] = [:]
+        var held: (share: CollectReport.Share, until: Timestamp)?
         for item in plan.items {
-            shares[Self.reason(item.fate, state), default: .init()].add(item.object.length)
+            let reason = Self.reason(item.fate, state)
+            guard let until = locks[item.object.name] else {
+                shares[reason, default: .init()].add(item.object.length)
+                continue
+            }
+            locked = (locked?.share ?? .init(), max(locked?.until ?? until, until))
+            locked?.share.add(item.object.length)
+            if reason == .reclaimable || reason == .condemned {
+                held = (held?.share ?? .init(), max(held?.until ?? until, until))
+                held?.share.add(item.object.length)
+            } else {
+                shares[reason, default: .init()].add(item.object.length)
+            }
         }
+        if let held { shares[.locked(until: held.until)] = held.share }
         lines = shares.map { Line(reason: $0.key, share: $0.value) }.sorted {
             ($0.reason.rank, $0.reason.mark) < ($1.reason.rank, $1.reason.mark)
         }
@@ -74,6 +94,7 @@ extension VaultUsage.Reason {
         case .afterCheckpoint: 3
         case .snapshotClaim: 4
         case .sessionClaim: 5
+        case .locked: 6
         }
     }
 

@@ -105,4 +105,11 @@ package final class LeanTemplate: Sendable {
         }
         return ClearPart.Lean(template: base.id, snapshot: snapshot)
     }
+
+    /// Sees that the template stays locked for the term of its own vault, where that locks; before a commit that leans on it.
+    /// - Throws: as `Repository.retain`.
+    func retain() throws {
+        guard let committed = base.log.state.snapshots[snapshot] else { return }
+        try base.retain(committed)
+    }
 }

@@ -232,7 +232,8 @@ package final class BackupSession {
 
     /// Makes what was stored a snapshot.
     /// - Throws: `.refused` when the log's rules forbid it, for example because the session's claim was released and
-    ///   what it leans on was collected: then the backup is run again, in a session of its own.
+    ///   what it leans on was collected: then the backup is run again, in a session of its own; or, in a vault that locks
+    ///   its data, when what it leans on cannot be kept locked.
     package func commit(_ draft: Draft) throws -> Snapshot {
         for kind in ChunkKind.allCases { try flush(kind) }
         try gather(try packs.finish())
@@ -247,6 +248,9 @@ package final class BackupSession {
             storedBytes: packs.storedBytes, incomplete: draft.incomplete)
         let envelopes = try envelopes(reused)
         let leans = try template?.lean().map { [$0] } ?? []
+        let needed = reused.map(\.root) + own + sets.all + envelopes.flatMap(repository.log.state.wraps(of:))
+        try repository.retain(Set(needed), new: objects)
+        if !leans.isEmpty { try template?.retain() }
         let desktop = secret.desktop(named: draft.name)
         var committed: Manifest?
         let after = try repository.appendAsAuthor { state in
