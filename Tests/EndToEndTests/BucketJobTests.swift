@@ -59,6 +59,41 @@ import Testing
         try run(["check", "--vault", other, "--read-data", "--also", toolbox("copy")])
     }
 
+    @Test func aVaultThatLocksSaysWhatIsLockedAndUntilWhen() throws {
+        let locked = try engine.makeLockedAddress(retain: "1d")
+        var seed = Seed(63)
+        try toolbox.write(seed.bytes(1_000_000), "source/one")
+        try run(["init", "--vault", locked])
+        try run(["backup", "--vault", locked, "--name", "desk", toolbox("source")])
+        try toolbox.write(seed.bytes(500_000), "source/one")
+        try run(["backup", "--vault", locked, "--name", "desk", toolbox("source")])
+        let usage = try run(["usage", "--vault", locked])
+        #expect((try usage.result["locked"] as? Int ?? 0) > 1_500_000)
+        #expect((try usage.result["lockedUntil"] as? String ?? "").hasSuffix("Z"))
+        try run(["forget", "--vault", locked, "--keep-last", "1", "--yes"])
+        let dry = try run(["collect", "--vault", locked, "--dry-run"])
+        #expect(try dry.result["bytes"] as? Int == 0)
+        let collected = try run(["collect", "--vault", locked])
+        #expect(try collected.result["bytes"] as? Int == 0)
+        #expect((try collected.result["locked"] as? Int ?? 0) >= 3)
+        // A copy out of it is a vault like others, and one into such a vault is locked.
+        try run(["copy", "--from", locked, "--to", toolbox("copy")])
+        let second = try engine.makeLockedAddress(retain: "1d")
+        try run(["copy", "--from", toolbox("copy"), "--to", second])
+        #expect((try run(["usage", "--vault", second]).result["locked"] as? Int ?? 0) > 500_000)
+        try run(["restore", "--vault", second, "latest:desk", "--target", toolbox("target")])
+        #expect(try toolbox.differences("source", "target") == [])
+        // By halves, or without its term, it is refused.
+        let half = try #require(locked.split(separator: "?").first.map(String.init))
+        #expect(try run(["snapshots", "--vault", half], exits: 3).errors.contains("half a vault"))
+        let reading = try #require(locked.split(separator: "&").first.map(String.init))
+        try run(["snapshots", "--vault", reading])
+        try run(["collect", "--vault", reading], exits: 3)
+        try engine.makeBucket("breakwater-unlocked")
+        let unlocked = "\(try engine.makeAddress())?locked=breakwater-unlocked&retain=1d"
+        #expect(try run(["init", "--vault", unlocked], exits: 3).errors.contains("has no Object Lock"))
+    }
+
     @Test func aBucketWithoutPutIfAbsentIsRefusedWithTheReason() throws {
         try engine.makeBucket("breakwater-versioned", versioned: true)
         let careless = try engine.makeAddress(bucket: "breakwater-versioned")

@@ -1,9 +1,10 @@
 import Glibc
 import ObjectStore
 import Platform
+import Repository
 import S3Store
 
-/// Vaults in buckets: `s3://BUCKET/PREFIX`, with what the environment and the AWS files say.
+/// Vaults in buckets: `s3://BUCKET/PREFIX`, or in two with `locked=`, with what the environment and the AWS files say.
 extension Workbench {
     static func isInBucket(_ vault: String) -> Bool { vault.hasPrefix(S3Address.scheme) }
 
@@ -13,9 +14,10 @@ extension Workbench {
         if !Self.isInBucket(vault) { try DirectoryStore.makeRoot(at: vault) }
     }
 
-    func bucket(at address: String, _ access: StoreAccess) throws(Failure) -> S3Store {
+    func bucket(at vault: String, _ access: StoreAccess) throws(Failure) -> any ObjectStore {
+        let address = try S3Address(vault)
         let settings = try S3Settings(
-            S3Address(address), variable: ClientState.variable,
+            address, variable: ClientState.variable,
             read: { path, limit throws(Failure) in
                 do throws(Failure) {
                     let file = try Descriptor.open(try RawArguments.path(path).bytes, O_RDONLY | O_NONBLOCK)
@@ -31,6 +33,10 @@ extension Workbench {
                     return nil
                 }
             })
-        return try S3Store(settings, access: access, surroundings: surroundings)
+        let locked = ObjectKind.allCases.filter(\.isLocked)
+        let names = LockedNames(
+            folders: Set(locked.map(\.folder)), longest: locked.map(\.largest).max() ?? 0
+        ) { key, bytes in ObjectName(path: key.text)?.promises(bytes) ?? false }
+        return try S3Vault.open(address, settings, names, access: access, surroundings: surroundings)
     }
 }

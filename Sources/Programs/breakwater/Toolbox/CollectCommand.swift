@@ -69,7 +69,8 @@ struct CollectCommand: MemoryBoundCommand {
 
     private func preview(_ repository: Repository, _ bench: Workbench) throws -> Int32 {
         let plan = try Collector(repository, options(repository)).plan()
-        let usage = VaultUsage(plan, repository.log.state)
+        let locks = try repository.locks(of: (plan.condemnable + plan.deletable).map(\.name))
+        let usage = VaultUsage(plan, repository.log.state, locks: locks)
         try usage.print(bench.console)
         let freed = usage.reclaimable
         try bench.console.tell([
@@ -110,7 +111,8 @@ struct CollectCommand: MemoryBoundCommand {
             ("bytes", .number(report.deleted.bytes)), ("condemned", .number(report.condemned.objects)),
             ("repacked", .number(repacked.packs)), ("released", .list(report.released.map { .text($0.claim.hex) })),
             ("templatesReleased", .list(ending?.released.map { .text($0.hex) } ?? [])),
-            ("remaining", .number(UInt64(report.remaining.count))), ("seconds", .fraction(seconds)),
+            ("remaining", .number(UInt64(report.remaining.count))),
+            ("locked", .number(UInt64(report.locked.count))), ("seconds", .fraction(seconds)),
         ])
     }
 

@@ -8,7 +8,10 @@ import Sealing
 struct UsageCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "usage", abstract: "Show what is live, what can be freed, and what not yet and why.",
-        discussion: "No passphrase is needed. The log itself, key slots and other vaults' logs are not counted.")
+        discussion: """
+            No passphrase is needed. The log itself, key slots and other vaults' logs are not counted. Of a vault that locks \
+            its data the store is asked for each object's lock.
+            """)
 
     @OptionGroup var vault: VaultOptions
     @OptionGroup var output: OutputOptions
@@ -17,8 +20,14 @@ struct UsageCommand: MemoryBoundCommand {
     func perform(_ bench: Workbench) throws -> Int32 {
         let repository = try bench.openKeyless(vault.path, .reading)
         let plan = try Collector(repository).plan()
-        let usage = VaultUsage(plan, repository.log.state)
+        let locks = try repository.locks(of: plan.items.map(\.object.name))
+        let usage = VaultUsage(plan, repository.log.state, locks: locks)
         try usage.print(bench.console)
+        if let locked = usage.locked {
+            try bench.console.say(
+                "locked   \(Words.bytes(locked.share.bytes)) in \(Words.count(locked.share.objects, "object", "objects")) of "
+                    + "these, the last until \(locked.until.utc)")
+        }
         let space = try repository.store.space()
         if let space {
             try bench.console.say("free     \(Words.bytes(space.free)) of \(Words.bytes(space.total)) on that disk")
@@ -27,7 +36,10 @@ struct UsageCommand: MemoryBoundCommand {
             [
                 ("event", "result"), ("live", .number(usage.live.bytes)),
                 ("reclaimable", .number(usage.reclaimable.bytes)), ("notYet", .number(usage.notYet.bytes)),
-            ] + (space.map { [("free", .number($0.free)), ("total", .number($0.total))] } ?? []))
+            ]
+                + (usage.locked.map { [("locked", .number($0.share.bytes)), ("lockedUntil", .text($0.until.utc))] }
+                    ?? [])
+                + (space.map { [("free", .number($0.free)), ("total", .number($0.total))] } ?? []))
         return 0
     }
 }
@@ -51,7 +63,7 @@ extension VaultUsage.Reason {
         switch self {
         case .live: "live"
         case .reclaimable, .condemned: "reclaimable"
-        case .afterCheckpoint, .snapshotClaim, .sessionClaim: "notYet"
+        case .afterCheckpoint, .snapshotClaim, .sessionClaim, .locked: "notYet"
         }
     }
 
@@ -74,6 +86,7 @@ extension VaultUsage.Reason {
                 ? "other repositories lean on template \(snapshot.hex.prefix(12))"
                 : "snapshot \(snapshot.hex.prefix(12)) is claimed by a \(kind == "read" ? "reader" : kind)"
         case .sessionClaim(_, let session): "a backup or copy claims it (session \(session.hex.prefix(12)))"
+        case .locked(let until): "no snapshot needs it, and the store keeps it locked, the last until \(until.utc)"
         }
     }
 

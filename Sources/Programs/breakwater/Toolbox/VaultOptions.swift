@@ -8,7 +8,8 @@ struct VaultOptions: ParsableArguments, Sendable {
     @Option(
         name: .customLong("vault"),
         help: ArgumentHelp(
-            "The directory that holds the vault, or s3://BUCKET/PREFIX[?endpoint=https://HOST].", valueName: "vault"))
+            "The directory that holds the vault, or s3://BUCKET/PREFIX[?endpoint=https://HOST][&locked=BUCKET&retain=30d].",
+            valueName: "vault"))
     var path: String
 }
 
