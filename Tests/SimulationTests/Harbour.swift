@@ -30,11 +30,10 @@ final class Harbour: Sendable {
     /// is given.
     func open(
         _ store: any ObjectStore, _ access: Repository.Access? = nil, site key: SigningKey? = nil,
-        heads: any HeadMemory = NoHeadMemory(), surroundings own: Surroundings? = nil,
-        mirrors: [any ObjectStore] = []
+        heads: any HeadMemory = NoHeadMemory(), surroundings own: Surroundings? = nil
     ) throws -> Repository {
         try Repository.open(
             store, access ?? .slot(passphrase), expecting: bundle.repository, site: key ?? site, heads: heads,
-            surroundings: own ?? surroundings, mirrors: mirrors)
+            surroundings: own ?? surroundings)
     }
 }

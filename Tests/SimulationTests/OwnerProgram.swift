@@ -38,12 +38,9 @@ struct OwnerProgram {
         let stores = isCopied && berth.siteKeys.find(at: copy.location) != nil ? [origin, copy] : [origin]
         if case .destroy = deed { return try destroy(stores) }
         guard !berth.ledger.contents.isDestroying else { return }
-        // Whoever gives up a record looks first whether another vault has it.
-        let isSick = berth.ledger.contents.sick != nil
-        let vaults = try stores.map { store in
-            try open(store, mirrors: isSick && isCopied ? [origin, copy].filter { $0.location != store.location } : [])
-        }
-        for vault in vaults { try settle(vault) }
+        let vaults = try stores.map { try open($0) }
+        // Where a disk goes bad nobody puts junk, and what is lost is given up by nobody: the other vault has it.
+        if berth.ledger.contents.sick == nil { for vault in vaults { try settle(vault) } }
         guard let deed else { return }
         let change = try KeyChange(vaults, surroundings: berth.surroundings)
         switch deed {
@@ -61,9 +58,9 @@ struct OwnerProgram {
         }
     }
 
-    private func open(_ store: any ObjectStore, mirrors: [any ObjectStore] = []) throws -> Repository {
+    private func open(_ store: any ObjectStore) throws -> Repository {
         try berth.harbour.open(
-            store, site: berth.siteKeys.find(at: store.location), surroundings: berth.surroundings, mirrors: mirrors)
+            store, site: berth.siteKeys.find(at: store.location), surroundings: berth.surroundings)
     }
 
     /// Voids what is no record.
