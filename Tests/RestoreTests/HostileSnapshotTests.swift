@@ -172,22 +172,26 @@ import Testing
     }
 
     @Test func aTreeTooDeepEndsInAReportNotACrash() throws {
+        // On a thread of the engine, as everywhere else: what runs a test may have a small stack.
+        let result = Monitor<Result<RestoreReport, any Error>?>(nil)
+        let thread = EngineThread(name: "deep") {
+            let restored = Result { try restoreATreeTooDeep() }
+            result.access { $0 = restored }
+        }
+        thread.join()
+        let report = try #require(try result.access { $0 }?.get())
+        #expect(report.failure?.code == .partial)
+        #expect(report.directories > 1000)
+    }
+
+    private func restoreATreeTooDeep() throws -> RestoreReport {
         let estate = try Estate()
         let snapshot = try estate.commitForged { session in
             var entry = try file(Array("bottom".utf8), [1], session)
             for _ in 0..<2500 { entry = try directory(Array("d".utf8), [entry], session) }
             return try content([entry], session)
         }
-        // On a thread of the engine, as everywhere else: what runs a test may have a small stack.
-        let restored = Monitor<Result<RestoreReport, any Error>?>(nil)
-        let thread = EngineThread(name: "deep") {
-            let result = Result { try estate.restore(snapshot, to: "target") }
-            restored.access { $0 = result }
-        }
-        thread.join()
-        let report = try #require(try restored.access { $0 }?.get())
-        #expect(report.failure?.code == .partial)
-        #expect(report.directories > 1000)
+        return try estate.restore(snapshot, to: "target")
     }
 
     @Test func whatStandsIsRefusedBeforeAnythingIsMade() throws {
