@@ -157,8 +157,22 @@ struct LockTests {
         #expect(left.filter { $0.object.name.kind != .checkpoint } == [])
     }
 
-    private func collect() throws -> CollectReport {
-        var collector = Collector(try CollectTests.open(store, estate), .init())
+    @Test func whatIsLockedIsNotRepacked() throws {
+        let shared = estate.bytes(30_000)
+        let first = try estate.backUp(estate.bytes(100_000) + shared + estate.bytes(170_000), name: "pc")
+        let kept = try estate.backUp(shared, name: "pc")
+        _ = try estate.open().forget([first.id])
+        var options = Collector.Options()
+        options.repackBelow = 0.5
+        #expect(try collect(options).repacked.packs == 0)
+        clock.pass(days: 31)
+        let report = try collect(options)
+        #expect(report.repacked.packs == 1 && report.deleted.bytes > 300_000 && store.vainDeletes.isEmpty)
+        #expect(try estate.content(of: kept) == shared)
+    }
+
+    private func collect(_ options: Collector.Options = .init()) throws -> CollectReport {
+        var collector = Collector(try CollectTests.open(store, estate), options)
         return try collector.run()
     }
 }

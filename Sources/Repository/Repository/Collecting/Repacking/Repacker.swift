@@ -158,7 +158,10 @@ struct Repacker {
         let state = repository.log.state
         let all = try examine(Array(try candidates(state).prefix(Self.mostPacks)), state)
         let alive = try alive(in: all, state)
-        let chosen = all.filter { Double($0.bytes(alive: alive)) <= Double($0.bytes) * share }
+        let dead = all.filter { Double($0.bytes(alive: alive)) <= Double($0.bytes) * share }
+        // What the store keeps locked would give no space back, and what is alive of it would lie there twice.
+        let locked = try repository.locks(of: dead.map(\.name))
+        let chosen = dead.filter { locked[$0.name] == nil }
         let groups = Dictionary(grouping: chosen, by: \.origin).sorted { $0.key < $1.key }
         var moves: [RecordBody.Relocation] = []
         var segments: [ObjectRef] = []
