@@ -26,7 +26,7 @@ struct House {
     ]
     /// Declared as targets in C; `Platform` wraps them.
     static let foreignModules: Set<String> = [
-        "CBoundaryScan", "CCurl", "CLinux", "COpenSSL", "CPKCS11", "CZlib", "CZstd",
+        "CBoundaryScan", "CCurl", "CDigestPair", "CLinux", "COpenSSL", "CPKCS11", "CZlib", "CZstd",
     ]
 
     init(manifest: String) {
