@@ -82,6 +82,29 @@ struct InterruptionTests {
         #expect(throws: Failure(.refused, "")) { try after.planVoid(of: next) }
     }
 
+    /// Early records are judged by sets that were rightly collected: a checkpoint holds the judgement, and is found whatever
+    /// lies at the end.
+    @Test func muchJunkAtTheEndHidesNoCheckpoint() throws {
+        let damage = try DamageEstate(seed: 78)
+        let store = damage.store
+        let sets = damage.keys("sets").count
+        let first = try damage.open(store)
+        _ = try first.forget([try #require(damage.snapshots.first)])
+        for _ in 0..<2 {
+            var options = Collector.Options()
+            options.releasesClaims = true
+            var collector = Collector(first, options)
+            _ = try collector.run()
+        }
+        #expect(damage.keys("sets").count < sets)
+        let next = try damage.open(store).log.state.head + 1
+        for number in next..<next + 6 { try store.put(try Record.key(number), [1, 2, 3], use: .log) }
+        let repository = try damage.open(store)
+        #expect(repository.log.state.undecided.isEmpty)
+        try repository.void(try repository.planVoid(of: next))
+        _ = try DamageEstate.backUp(damage.estate.bytes(100_000), into: try damage.open(store))
+    }
+
     /// Whoever may put objects, a stolen writer say, must not keep everybody from appending for ever.
     @Test(arguments: [2, 1 << 40] as [UInt64]) func junkUnderALaterNumberStopsNobody(distance: UInt64) throws {
         let damage = try DamageEstate(seed: 77)

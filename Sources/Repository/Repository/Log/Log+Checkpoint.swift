@@ -21,11 +21,13 @@ extension Log {
     }
 
     /// A set by which an early record is judged may rightly be collected once a checkpoint holds the judgement: whoever
-    /// comes after, or was asleep meanwhile, goes on from that checkpoint.
+    /// comes after, or was asleep meanwhile, goes on from that checkpoint. Which one it is the log says as far as it was
+    /// read, whatever lies at its end.
     func settleByCheckpoint() {
         let held = monitor.access { $0 }
-        guard let genesis = try? Self.genesis(of: store, expecting: held.state.repository, mirrors: mirrors),
-            let further = try? followCheckpoint(genesis, hint: held.state.head),
+        guard let last = held.state.checkpoint?.record,
+            let genesis = try? Self.genesis(of: store, expecting: held.state.repository, mirrors: mirrors),
+            let further = try? start(genesis, at: last),
             further.state.undecided.isEmpty, further.state.head >= held.state.head, further.base <= held.state.head,
             further.hashes[Int(held.state.head - further.base)] == held.state.headHash
         else { return }
@@ -35,8 +37,13 @@ extension Log {
     private func followCheckpoint(_ genesis: Contents, hint: UInt64) throws(Failure) -> Contents? {
         var tip: Record?
         for back in 0..<min(Self.tips, hint) where tip == nil { tip = try record(hint - back, genesis.state) }
-        guard let tip, tip.checkpoint > 0, tip.checkpoint < tip.number,
-            let mark = try record(tip.checkpoint, genesis.state), case .site = mark.author,
+        guard let tip, tip.checkpoint > 0, tip.checkpoint < tip.number else { return nil }
+        return try start(genesis, at: tip.checkpoint)
+    }
+
+    /// What a checkpoint record and all after it say; nil where it is none, or its object does not hold.
+    private func start(_ genesis: Contents, at checkpoint: UInt64) throws(Failure) -> Contents? {
+        guard let mark = try record(checkpoint, genesis.state), case .site = mark.author,
             case .checkpoint(let name, let number) = mark.body, name.kind == .checkpoint, number < mark.number
         else { return nil }
         let bytes = try store.get(try name.key(), atMost: name.kind.largest)
