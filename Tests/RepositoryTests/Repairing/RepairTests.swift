@@ -199,6 +199,28 @@ struct RepairTests {
 
     // MARK: - What does not come back
 
+    /// What was given up stays so: the log went on from that, and would end there if the record came back.
+    @Test func aRecordThatWasVoidedDoesNotComeBack() throws {
+        let (store, twin) = (estate.store.copy(), try estate.twin())
+        let keys = estate.keys("log")
+        let (lost, number) = (keys[keys.count / 2], UInt64(keys.count / 2))
+        store.alter(lost) { $0 = [1, 2, 3] }
+        let owner = try estate.open(store)
+        let plan = try owner.planVoid(of: number)
+        #expect(plan.records > 0)
+        try owner.void(plan)
+        let content = estate.damage.estate.bytes(100_000)
+        let id = try DamageEstate.backUp(content, into: try estate.open(store)).id
+        let report = try estate.repair(store, from: [twin])
+        #expect(!report.healed.map(\.object).contains(lost))
+        #expect(try estate.bytes(lost, in: store) == [1, 2, 3])
+        for others in [[], [try estate.keyless(twin)]] {
+            let repository = try estate.open(store, also: others)
+            #expect(repository.log.interruption == nil && repository.log.state.snapshots[id] != nil)
+            _ = try DamageEstate.backUp(content, into: repository)
+        }
+    }
+
     @Test func aWithdrawnSlotStaysAway() throws {
         let store = estate.store.copy()
         let change = try KeyChange([try estate.damage.open(store, seed: 51)], surroundings: .seeded(52))

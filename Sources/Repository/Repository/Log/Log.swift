@@ -143,7 +143,8 @@ package final class Log: Sendable {
         if !authentic.contains(where: { $0.previous == contents.state.headHash }) {
             let kind: Finding.Kind = object == nil ? .missing : authentic.isEmpty ? .unreadable : .unlinked
             contents.findings.append(Finding(number: number, kind: kind))
-            guard let (lent, lender) = lend(number, contents.state) else {
+            guard let (lent, lender) = lend(number, contents.state), try !isGivenUp(number, object, contents.state)
+            else {
                 guard let object else { return contents.gap = number }
                 contents.gap = nil
                 if contents.state.blockedBy == nil { contents.blockedAt = number }
@@ -191,6 +192,24 @@ package final class Log: Sendable {
             if next.map({ $0.previous == record.hash }) ?? true { return (record, mirror.location) }
         }
         return nil
+    }
+
+    /// Whether the site has voided the bytes at a number: then nothing takes their place any more, for what was appended
+    /// since goes on from that.
+    private func isGivenUp(_ number: UInt64, _ object: [UInt8]?, _ state: LogState) throws(Failure) -> Bool {
+        guard let object else { return false }
+        let hash = Record.hash(ofUnverified: object)
+        for later in (number + 1)... {
+            do throws(Failure) {
+                guard let halves = try Self.halves(store, later) else { return false }
+                for record in halves.different.compactMap({ Self.record($0, later, state) }) {
+                    if case .site = record.author, record.body == .void(number, hash: hash) { return true }
+                }
+            } catch {
+                guard error.isOfOneObject else { throw error }
+            }
+        }
+        return false
     }
 
     /// The log ends where a number is not there, unless a listing knows a later one, or a vault that was named goes on:
