@@ -18,7 +18,7 @@ struct Estuary {
     let turns: Interleaving
     private let seas: [Place: Sea]
     private let blocks: [[UInt8]]
-    private let opened = Monitor(UInt64(0))
+    private let opened = Monitor([Int: UInt64]())
     /// Of those who go on until the others have ended: they must not keep them from their ends for ever.
     private static let mostRounds = 30
 
@@ -87,8 +87,8 @@ struct Estuary {
     /// Another number for each store that a program opens.
     private func own(_ number: Int) -> UInt64 {
         let opened = opened.access { opened in
-            opened += 1
-            return opened
+            opened[number, default: 0] += 1
+            return opened[number, default: 0]
         }
         return seed &* 0x9E37_79B9_7F4A_7C15 &+ opened &* 64 &+ UInt64(number)
     }
