@@ -86,6 +86,8 @@ struct ForkTests {
         #expect(throws: Failure(.refused, "")) { try pair.replicator().run() }
         #expect(try copyBack(pair).copied == [forked.lost])
         #expect(try pair.content(of: forked.lost, in: pair.origin) == forked.content)
+        // Both have the same place in the desktop's order: what was brought back is not the latest.
+        #expect(try open(pair).findSnapshot("latest:desk").id == forked.later)
         let repository = try open(pair, also: [try keyless(pair.copy, pair)])
         #expect(Set(repository.log.state.snapshots.keys) == [forked.kept, forked.lost, forked.later])
         #expect(try repository.forks().map(\.snapshots) == [[]])
@@ -98,9 +100,41 @@ struct ForkTests {
         #expect(try repository.forks().map(\.isAccepted) == [true])
         #expect(try Checker.check(repository).isClean)
         #expect(try forgetful.run().copied == [forked.later])
+        // The mirror is the accepted log now: it brings back what that loses, and calls nothing else a fork.
+        #expect(try open(pair, also: [try keyless(pair.copy, pair)]).forks() == [])
+        _ = try forgetful.run()
+        let head = try open(pair).log.state.head
+        pair.origin.forget(try Record.key(head).text)
+        pair.origin.forget(try Record.key(head - 1).text)
+        let whole = try open(pair, also: [try keyless(pair.copy, pair)])
+        #expect(whole.log.state.head == head && whole.log.interruption == nil)
+        var repairer = Repairer(
+            pair.origin, .passphrase(pair.passphrase), from: [try keyless(pair.copy, pair)], heads: NoHeadMemory(),
+            surroundings: pair.surroundings)
+        #expect(try repairer.run().left.isEmpty)
+        #expect(try open(pair).log.state.head == head)
         // The desktop goes on from its newest.
         let next = try pair.backUp(pair.surroundings.random(50_000))
         #expect(try forgetful.run().copied == [next])
+    }
+
+    @Test func whichOfTwoBranchesIsTheLatestIsNotGuessed() throws {
+        let pair = try Pair(seed: 34)
+        try pair.siteKeys.take(pair.site, at: "origin")
+        try pair.backUp([1])
+        _ = try pair.replicator().run()
+        let first = try pair.open(pair.origin).log.state.head + 1
+        try pair.backUp([2])
+        try pair.backUp([3])
+        let end = try pair.open(pair.origin).log.state.head
+        _ = try pair.replicator().run()
+        for number in first...end { pair.origin.forget(try Record.key(number).text) }
+        let later = try pair.backUp([4])
+        #expect(try open(pair).findSnapshot("latest:desk").id == later)
+        #expect(try copyBack(pair).copied.count == 2)
+        #expect(throws: Failure(.refused, "")) { try open(pair).findSnapshot("latest:desk") }
+        let next = try pair.backUp([5])
+        #expect(try open(pair).findSnapshot("latest:desk").id == next)
     }
 
     /// The copy had mirrored the record, and had not come to the snapshot.

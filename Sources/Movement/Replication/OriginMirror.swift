@@ -7,7 +7,8 @@ internal import Sealing
 /// revocations and destruction can be shown at the destination when the origin is gone.
 ///
 /// Records are mirrored in order, each put once, so the mirror is itself the note of how far it got. A record that is
-/// another than the one mirrored before shows an origin that was rolled back.
+/// another than the one mirrored before shows an origin that was rolled back. Once its root has accepted that, the mirror
+/// is made what the origin has now.
 struct OriginMirror {
     let source: Repository
     let target: Repository
@@ -32,9 +33,8 @@ struct OriginMirror {
             // A record that is lost there since it was mirrored proves nothing.
             if last > end, interruption != nil { return 0 }
             guard last <= end, try isSame(last) else {
-                // The other branch stays here as evidence.
-                if isAccepted(state, mirroredTo: last) { return 0 }
-                throw rolledBack(last)
+                guard isAccepted(state, mirroredTo: last) else { throw rolledBack(last) }
+                return try follow(to: end, from: last)
             }
         }
         let first = last.map { $0 + 1 } ?? 0
@@ -50,6 +50,20 @@ struct OriginMirror {
             }
         }
         return end - first + 1
+    }
+
+    /// Writes the branch that the root accepted over the one that it gave up, which otherwise would be lent for records that
+    /// are lost. Until that branch is as long as the one mirrored nothing is changed: no record is ever deleted, so that
+    /// none which comes late finds its number free.
+    private func follow(to end: UInt64, from last: UInt64) throws(Failure) -> UInt64 {
+        guard end >= last, let store = target.store as? any MendingStore else { return 0 }
+        var records: UInt64 = 0
+        // A copy that is killed in between finds the mirror's last record another than the origin's, and begins again.
+        for number in 0...last where try !isSame(number) {
+            try store.replace(try Record.key(number, folder: folder), try original(number), use: .log)
+            records += 1
+        }
+        return records
     }
 
     /// Whether the root accepted a head of the origin's log where it is another than the branch mirrored here. A branch that

@@ -140,10 +140,21 @@ extension Repository {
                 advice: "A snapshot named by its id can be restored. \(cut.advice)")
         }
         let desktop = secret.desktop(named: name)
-        let all = log.state.recoveryPoints.filter { $0.clear.desktop == desktop }
+        let all = log.state.recoveryPoints.filter { $0.clear.desktop == desktop }.sorted(by: LogState.isOlder)
         guard let newest = all.last else {
             throw Failure(
                 .notFound, "no snapshot is named \(name)", advice: "`breakwater repository snapshots` lists them.")
+        }
+        // A log that lost its end went on, and what was lost was brought back beside that.
+        if let own = all.last(where: { $0.origin == .native }), newest.origin != .native,
+            all.contains(where: { $0.origin != .native && $0.clear.order == own.clear.order })
+        {
+            let (one, other) = (own.manifest.name.digest.hex.prefix(12), newest.manifest.name.digest.hex.prefix(12))
+            throw Failure(
+                .refused, "\(name) has two latest snapshots: \(one), taken here, and \(other), which was brought back",
+                advice:
+                    "`breakwater repository snapshots` says when they were taken: name one by its id. After the next "
+                    + "backup of \(name) that is the latest.")
         }
         do throws(Failure) {
             return try snapshot(newest)

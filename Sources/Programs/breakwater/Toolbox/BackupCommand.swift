@@ -68,7 +68,13 @@ struct BackupCommand: MemoryBoundCommand {
         options.staging = BackupSession.Staging(name: name, time: bench.surroundings.now(), host: BackupRun.host)
         if let base = try base.open(bench, .writing) {
             try StoreProbe.run(on: base.store, bench.surroundings)
-            options.template = try base.template(baseSnapshot, for: repository)
+            do {
+                options.template = try base.template(baseSnapshot, for: repository)
+            } catch let failure as Failure where failure.code == .refused {
+                // Better a backup that takes more room than none.
+                guard try base.wasLetGo(baseSnapshot, by: repository) else { throw failure }
+                bench.console.warn("\(failure.what): everything is stored here until there is a newer template")
+            }
         }
         let session = try repository.beginBackup(options)
         let memory = bench.memory(of: name, in: repository, forgetting: readAll)

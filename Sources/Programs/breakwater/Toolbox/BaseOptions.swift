@@ -28,8 +28,10 @@ struct BaseOptions: ParsableArguments, Sendable {
                 .usage, "no passphrase of the base repository was given",
                 advice: "Name its file with --base-passphrase-file.")
         }
-        return try bench.open(
-            path, access, passphrase: .passphrase(try PassphraseOptions.passphrase(in: file, bench.console)))
+        let passphrase = try PassphraseOptions.passphrase(in: file, bench.console)
+        do throws(Failure) {
+            return try bench.open(path, access, passphrase: .passphrase(passphrase))
+        } catch { throw error.during("opening the base") }
     }
 
     /// Opens it to hold and let go of templates: with its passphrase, or with the site key of a copy that this user made.

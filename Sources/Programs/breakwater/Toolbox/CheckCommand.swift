@@ -88,9 +88,15 @@ struct CheckCommand: MemoryBoundCommand {
         guard passphrase.isGiven, !keyless else { return try bench.openKeyless(vault.path, .reading, also: also) }
         let secret = try passphrase.read(bench.console)
         let base = try base.open(bench, .reading)
-        do {
-            return try bench.open(
-                vault.path, .reading, passphrase: secret, also: also, base: base)
+        do throws(Failure) {
+            let repository = try bench.open(vault.path, .reading, passphrase: secret, also: also, base: base)
+            if let base, !repository.leans(onTemplatesOf: base.id) {
+                throw Failure(
+                    .notFound,
+                    "nothing in \(vault.path) leans on repository \(base.id), which \(base.store.location) holds",
+                    advice: "Name a vault of the base with --base, or none.")
+            }
+            return repository
         } catch {
             guard error.code == .damaged else { throw error }
             bench.console.warn("\(error.what); checking without keys")

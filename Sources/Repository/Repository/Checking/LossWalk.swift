@@ -1,3 +1,4 @@
+internal import ObjectStore
 internal import Platform
 internal import Sealing
 
@@ -25,6 +26,8 @@ final class LossWalk {
     private var damaged: Set<Digest>
     /// Chunks that could not be had.
     private var lost: Set<ChunkID> = []
+    /// Of packs of templates, whether they are there.
+    private var templatePacks: [Digest: Bool] = [:]
     private var stream = ""
     private var pending: CheckLoss?
 
@@ -36,7 +39,7 @@ final class LossWalk {
     /// - Parameters:
     ///   - damaged: roots of packs of which something is damaged.
     ///   - most: losses to keep; nil for all.
-    ///   - readsTemplates: read what the snapshot takes from a template that is at hand.
+    ///   - readsTemplates: read what the snapshot takes from a template that is at hand, not only look for its packs.
     init(_ snapshot: Snapshot, _ reader: SnapshotReader, damaged: Set<Digest>, most: Int?, readsTemplates: Bool) {
         self.snapshot = snapshot
         self.reader = reader
@@ -93,8 +96,8 @@ final class LossWalk {
             return Loss(
                 pack: nil, why: "chunk \(id) has \(place.entry.length) bytes where \(length) are referred to")
         }
-        // A template's packs are the business of a check of the base; with every byte, as a restore would read them.
-        guard damaged.contains(place.root) || (home !== reader && readsTemplates) else { return nil }
+        if home !== reader { return loss(of: id, at: place, in: home) }
+        guard damaged.contains(place.root) else { return nil }
         if lost.contains(id) { return Loss(pack: place.root, why: "it lies in a damaged pack") }
         do throws(Failure) {
             _ = try reader.read(id)
@@ -102,6 +105,28 @@ final class LossWalk {
         } catch {
             lost.insert(id)
             return Loss(pack: place.root, why: error.what)
+        }
+    }
+
+    /// Of what a template holds it is seen whether its pack is there; with every byte it is read, as a restore would. What is
+    /// damaged of a base is named by a check of that.
+    private func loss(of id: ChunkID, at place: SnapshotReader.Place, in home: SnapshotReader) -> Loss? {
+        let base = home.repository
+        func missing(_ why: String) -> Loss {
+            Loss(pack: nil, why: "in the base, \(base.store.location), which wants a `check` and a `repair`: \(why)")
+        }
+        let isThere = templatePacks[place.root] ?? PackPresence.isThere(place.root, in: base)
+        templatePacks[place.root] = isThere
+        guard isThere else { return missing("pack \(place.root) is not there, or not as long as it was") }
+        guard readsTemplates, !lost.contains(id) else {
+            return lost.contains(id) ? missing("it lies in a damaged pack") : nil
+        }
+        do throws(Failure) {
+            _ = try reader.read(id)
+            return nil
+        } catch {
+            lost.insert(id)
+            return missing(error.what)
         }
     }
 

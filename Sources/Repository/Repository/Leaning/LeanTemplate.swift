@@ -54,18 +54,11 @@ package final class LeanTemplate: Sendable {
         var blocks = FreshChunks(
             IndexOwner(secret: secret, repository: base.id, vault: base.vault), base.resources, base.surroundings)
         let reader = try SnapshotReader(base, snapshot)
-        var disks = 0
         for stream in snapshot.part.streams {
             guard case .disk(let disk) = stream.content else { continue }
-            disks += 1
             try DiskReader(reader, disk).forEachBlock { _, id in
                 if !blocks.contains(id) { try blocks.insert(id) }
             }
-        }
-        guard disks > 0 else {
-            throw Failure(
-                .refused, "template \(snapshot.id.hex.prefix(12)) holds no disk to lean on",
-                advice: "Name a snapshot of a disk with --base-snapshot.")
         }
         return blocks
     }

@@ -38,6 +38,12 @@ extension Repository {
         guard isTrusted(template.committed) else {
             throw Failure(.refused, "the writer of template \(short) was revoked", advice: "Name another template.")
         }
+        let holdsDisk = template.part.streams.contains { if case .disk = $0.content { true } else { false } }
+        guard holdsDisk else {
+            throw Failure(
+                .refused, "template \(short) holds no disk to lean on",
+                advice: "Name a snapshot of a disk with --base-snapshot.")
+        }
         guard !state.closedLeans.contains(template.id) else {
             throw Failure(
                 .refused,
@@ -45,6 +51,16 @@ extension Repository {
                 advice: "Back up against a newer template, or without --base.")
         }
         return try LeanTemplate(template, in: self, claim: try claimLean(on: template.id, for: tenant))
+    }
+
+    /// Whether a vault of a tenant has let go of a template, on which nothing there leans again.
+    package func wasLetGo(_ text: String?, by tenant: Repository) throws(Failure) -> Bool {
+        tenant.log.state.closedLeans.contains(try templateSnapshot(text).id)
+    }
+
+    /// Whether a snapshot here leans on a template of that repository.
+    package func leans(onTemplatesOf base: RepositoryID) -> Bool {
+        log.state.recoveryPoints.contains { $0.clear.leans.contains { $0.template == base } }
     }
 
     private func templateSnapshot(_ text: String?) throws(Failure) -> Snapshot {

@@ -9,6 +9,12 @@ extension LogState {
         snapshots.values.filter { !$0.isForgotten && !$0.clear.isStage }.sorted { $0.record < $1.record }
     }
 
+    /// The order of one desktop's snapshots, by what is signed. Where the log forked two have the same place; the one that
+    /// was here first is then the later one, as it is for the next backup: what was brought back displaces nothing.
+    static func isOlder(_ one: Committed, than other: Committed) -> Bool {
+        (one.clear.order, other.record) < (other.clear.order, one.record)
+    }
+
     /// Stages that are not forgotten, oldest first by the log.
     package var stages: [Committed] {
         snapshots.values.filter { !$0.isForgotten && $0.clear.isStage }.sorted { $0.record < $1.record }

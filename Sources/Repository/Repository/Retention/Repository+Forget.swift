@@ -33,8 +33,9 @@ extension Repository {
             let isWhole = try opened != nil && !isKnownDamaged(committed, state)
             points.append(
                 RetentionPoint(
-                    id: digest, desktop: committed.clear.desktop, order: committed.clear.order, time: opened?.time,
-                    isDamaged: !isWhole, isClaimed: running.contains(digest)))
+                    id: digest, desktop: committed.clear.desktop, order: committed.clear.order,
+                    record: committed.record, time: opened?.time, isDamaged: !isWhole,
+                    isClaimed: running.contains(digest)))
         }
         return (points, names)
     }

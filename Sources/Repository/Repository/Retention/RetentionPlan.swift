@@ -7,6 +7,8 @@ package struct RetentionPoint: Hashable, Sendable {
     package var desktop: DesktopID
     /// Signed: what a desktop's snapshots are ordered by.
     package var order: ClearPart.Order
+    /// Where it was committed: of two in one place of that order the first counts as the later.
+    package var record: UInt64
     /// What the desktop's clock said; nil when the snapshot cannot be opened.
     package var time: Timestamp?
     /// It cannot be opened, or the log calls something damaged that it needs.
@@ -15,12 +17,13 @@ package struct RetentionPoint: Hashable, Sendable {
     package var isClaimed: Bool
 
     package init(
-        id: Digest, desktop: DesktopID, order: ClearPart.Order, time: Timestamp?, isDamaged: Bool = false,
-        isClaimed: Bool = false
+        id: Digest, desktop: DesktopID, order: ClearPart.Order, record: UInt64 = 0, time: Timestamp?,
+        isDamaged: Bool = false, isClaimed: Bool = false
     ) {
         self.id = id
         self.desktop = desktop
         self.order = order
+        self.record = record
         self.time = time
         self.isDamaged = isDamaged
         self.isClaimed = isClaimed
@@ -72,7 +75,8 @@ package struct RetentionPlan: Sendable, Equatable {
     package init(_ points: [RetentionPoint], _ policy: RetentionPolicy, now: Timestamp) {
         let desktops = Dictionary(grouping: points, by: \.desktop)
         for (_, own) in desktops.sorted(by: { $0.key < $1.key }) {
-            verdicts += Self.judge(own.sorted { ($0.order, $0.id) < ($1.order, $1.id) }, policy, now)
+            verdicts += Self.judge(
+                own.sorted { ($0.order, $1.record, $0.id) < ($1.order, $0.record, $1.id) }, policy, now)
         }
     }
 

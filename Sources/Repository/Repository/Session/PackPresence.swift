@@ -10,12 +10,16 @@ struct PackPresence: Sendable {
     /// - Parameter pack: its number in `index`.
     mutating func has(_ pack: UInt32, of index: ChunkIndex, in repository: Repository) -> Bool {
         if let known = known[pack] { return known }
+        let isThere = Self.isThere(index.packs[Int(pack)].root, in: repository)
+        known[pack] = isThere
+        return isThere
+    }
+
+    static func isThere(_ root: Digest, in repository: Repository) -> Bool {
         let state = repository.log.state
-        let isThere = state.names(of: .pack, index.packs[Int(pack)].root).contains { name in
+        return state.names(of: .pack, root).contains { name in
             guard let held = state.objects[name], held.status == .live, let key = try? name.key() else { return false }
             return (try? repository.store.length(of: key)) == held.length
         }
-        known[pack] = isThere
-        return isThere
     }
 }
