@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""What other ways of cutting disks would store, on the images of `make bench`: a trial for ARCHITECTURE.md.
+"""What other ways of cutting disks would store, on the images that `make bench` left: a trial for ARCHITECTURE.md.
+
+    blocks.py [FOLDER]        .build/bench otherwise
 
 Fixed blocks of several sizes, and cuts where the content says so but only on multiples of 4 KiB (a page ends a block
 when one in so many of its hashes does; at least a quarter of the average, at most four times). Each way goes through
@@ -69,7 +71,7 @@ def compressed(path: Path, stretches: list[tuple[int, int]]) -> int:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".build/bench")
     hashes = {name: pages(folder / name) for name in IMAGES}
     print("| cut | blocks of image 1 | image 1, MB | clone, MB | a day later, MB |\n|---|---:|---:|---:|---:|")
     for name, ends in WAYS:
