@@ -102,7 +102,6 @@ struct ForkTests {
         #expect(try forgetful.run().copied == [forked.later])
         // The mirror is the accepted log now: it brings back what that loses, and calls nothing else a fork.
         #expect(try open(pair, also: [try keyless(pair.copy, pair)]).forks() == [])
-        _ = try forgetful.run()
         let head = try open(pair).log.state.head
         pair.origin.forget(try Record.key(head).text)
         pair.origin.forget(try Record.key(head - 1).text)

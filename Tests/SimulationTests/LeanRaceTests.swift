@@ -32,9 +32,6 @@ struct LeanRaceTests {
         let (complaints, counts, calls) = said.access { $0 }
         print("leaning: \(last) seeds, \(calls) store calls, \(counts.map { "\($0.key) \($0.value)" }.sorted())")
         #expect(complaints == [])
-        // That a copy leaves something out takes a template that went at one site alone: not every dozen of runs has it.
-        for event in Estuary.Event.allCases where event != .leftOut {
-            #expect(counts[event, default: 0] > 0, "\(event)")
-        }
+        for event in Estuary.Event.allCases { #expect(counts[event, default: 0] > 0, "\(event)") }
     }
 }

@@ -29,16 +29,21 @@ struct OriginMirror {
         let end = interruption.map { $0.number - 1 } ?? state.head
         // A hint where to go on; what it leaves out is found there and compared.
         let last = try target.store.records(in: folder).last
+        var rewritten: UInt64 = 0
         if let last {
             // A record that is lost there since it was mirrored proves nothing.
             if last > end, interruption != nil { return 0 }
-            guard last <= end, try isSame(last) else {
+            let goesOn = last <= end ? try isSame(last) : false
+            if !goesOn {
                 guard isAccepted(state, mirroredTo: last) else { throw rolledBack(last) }
-                return try follow(to: end, from: last)
+                // No record is ever deleted, so that none which comes late finds its number free: until the branch that was
+                // accepted is as long as the one mirrored, nothing is changed.
+                guard last <= end, let store = target.store as? any MendingStore else { return 0 }
+                rewritten = try rewrite(to: last, in: store)
             }
         }
         let first = last.map { $0 + 1 } ?? 0
-        guard first <= end else { return 0 }
+        guard first <= end else { return rewritten }
         let borrowed = source.log.borrowed
         for number in first...end where borrowed[number] == nil {
             let object = try original(number)
@@ -49,14 +54,12 @@ struct OriginMirror {
                 guard try isSame(number) else { throw rolledBack(number) }
             }
         }
-        return end - first + 1
+        return rewritten + (end - first + 1)
     }
 
     /// Writes the branch that the root accepted over the one that it gave up, which otherwise would be lent for records that
-    /// are lost. Until that branch is as long as the one mirrored nothing is changed: no record is ever deleted, so that
-    /// none which comes late finds its number free.
-    private func follow(to end: UInt64, from last: UInt64) throws(Failure) -> UInt64 {
-        guard end >= last, let store = target.store as? any MendingStore else { return 0 }
+    /// are lost, and says how many records were others.
+    private func rewrite(to last: UInt64, in store: any MendingStore) throws(Failure) -> UInt64 {
         var records: UInt64 = 0
         // A copy that is killed in between finds the mirror's last record another than the origin's, and begins again.
         for number in 0...last where try !isSame(number) {

@@ -21,25 +21,9 @@ struct PackTransfer: Sendable {
 
     /// Everything that was put is in `tally`, whatever is thrown.
     func run(_ roots: [Digest], workers: Int, tally: Monitor<Tally>) throws {
-        let next = Monitor(0)
-        try Workers.concurrently(min(workers, roots.count)) { _ in
-            while let index = Self.take(next, of: roots.count) {
-                do {
-                    if isCancelled() { throw Failure(.cancelled, "the copy was asked to stop") }
-                    try bring(roots[index], tally)
-                } catch {
-                    next.access { $0 = roots.count }
-                    throw error
-                }
-            }
-        }
-    }
-
-    private static func take(_ next: Monitor<Int>, of count: Int) -> Int? {
-        next.access { next in
-            guard next < count else { return nil }
-            defer { next += 1 }
-            return next
+        try Workers.each(roots, on: workers) { root in
+            if isCancelled() { throw Failure(.cancelled, "the copy was asked to stop") }
+            try bring(root, tally)
         }
     }
 

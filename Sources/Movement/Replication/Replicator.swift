@@ -10,7 +10,8 @@ package import Sealing
 /// 2. Open the destination with its own site key, or make it: genesis with the origin's charter, slots byte for byte.
 /// 3. Mirror the origin's log beside the data (`OriginMirror`) and append the root's statements of it here too.
 /// 4. For each snapshot in the order of the origin's log that is neither here nor was forgotten here (`SnapshotCopy`):
-///    a. hold the templates on which it leans in the base at the destination; verify its manifest; read its sets; see which packs the destination's log does not hold alive,
+///    a. hold the templates on which it leans in the base at the destination; verify its manifest; read its sets; see
+///       which packs the destination's log does not hold alive,
 ///    b. claim a session; or take up the one that an interrupted copy left claimed, with what it had put,
 ///    c. fetch the missing packs whole, a few at a time; verify each by its hash tree; put it; read it back,
 ///    d. put envelopes, sets, segments and the manifest,

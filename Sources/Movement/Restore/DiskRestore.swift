@@ -25,8 +25,7 @@ package enum DiskRestore {
     private static let most = 1 << 14
 
     /// - Throws: `.refused` when something stands at `path`; `.notFound` when a template on which the disk leans is not at
-    ///   hand; `.damaged` with the places of the disk that no vault at
-    ///   hand has; `.full`; what `watch` throws.
+    ///   hand; `.damaged` with the places of the disk that no vault at hand has; `.full`; what `watch` throws.
     package static func run(
         _ disk: DiskReader, to path: AbsolutePath, format: Format = .raw, workers: Int = 2, surroundings: Surroundings,
         watch: (@Sendable (RestoreProgress) throws -> Void)? = nil

@@ -63,23 +63,15 @@ extension Checker {
     }
 
     func check(_ all: [Item]) throws {
-        let next = Monitor(0)
-        try Workers.concurrently(min(max(options.workers, 1), max(all.count, 1))) { _ in
-            while true {
-                let mine = next.access { next in
-                    defer { next += 1 }
-                    return next
-                }
-                guard mine < all.count else { return }
-                switch all[mine] {
-                case .held(let name, let length) where name.kind == .pack: try checkPack(name, length: length)
-                case .held(let name, let length): try checkSmall(name, length: length)
-                case .loose(let name, _): try checkSmall(name, length: nil)
-                case .mirrored(let key, _): try checkMirrored(key)
-                case .record(let number, _, _): try checkRecord(number)
-                }
-                ledger.passed()
+        try Workers.each(all, on: options.workers) { item in
+            switch item {
+            case .held(let name, let length) where name.kind == .pack: try checkPack(name, length: length)
+            case .held(let name, let length): try checkSmall(name, length: length)
+            case .loose(let name, _): try checkSmall(name, length: nil)
+            case .mirrored(let key, _): try checkMirrored(key)
+            case .record(let number, _, _): try checkRecord(number)
             }
+            ledger.passed()
         }
     }
 

@@ -30,7 +30,7 @@ extension Repository {
             $0.key.kind == .segment && $0.value.status == .live && writers.contains($0.key.session)
         }
         groups += hints.map { [$0.key] }
-        try Self.eachConcurrently(groups) { names throws(Failure) in
+        try Workers.each(groups, on: Self.lockWorkers) { names in
             var problem: Failure?
             for name in names {
                 do throws(Failure) { return try store.retain(try name.key()) } catch { problem = problem ?? error }
@@ -56,32 +56,11 @@ extension Repository {
     package func locks(of names: [ObjectName]) throws -> [ObjectName: Timestamp] {
         guard let store = store as? any RetainingStore else { return [:] }
         let found = Monitor<[ObjectName: Timestamp]>([:])
-        try Self.eachConcurrently(names) { name throws(Failure) in
+        try Workers.each(names, on: Self.lockWorkers) { name in
             guard let until = try store.lockedUntil(try name.key()) else { return }
             found.access { $0[name] = until }
         }
         return found.access { $0 }
-    }
-
-    private static func eachConcurrently<Element: Sendable>(
-        _ elements: [Element], _ body: @Sendable (Element) throws(Failure) -> Void
-    ) throws {
-        let next = Monitor(0)
-        try Workers.concurrently(min(lockWorkers, elements.count)) { _ in
-            while true {
-                let mine = next.access { next in
-                    defer { next += 1 }
-                    return next
-                }
-                guard mine < elements.count else { return }
-                do throws(Failure) {
-                    try body(elements[mine])
-                } catch {
-                    next.access { $0 = elements.count }
-                    throw error
-                }
-            }
-        }
     }
 }
 

@@ -29,13 +29,8 @@ package struct ListingPage {
             }
         }
         guard isListing else { throw Failure(.damaged, "an answer is no listing") }
-        if isEncoded {
-            for index in found.indices {
-                guard let key = PercentEncoding.decode(found[index].key) else {
-                    throw Failure(.damaged, "a listing names an object by a key that cannot be decoded")
-                }
-                found[index].key = key
-            }
+        for index in found.indices {
+            found[index].key = try PercentEncoding.listed(found[index].key, isEncoded: isEncoded)
         }
         objects = found
         self.isTruncated = isTruncated

@@ -17,34 +17,35 @@ package enum S3Vault {
             try S3Store(
                 settings, access: access, surroundings: surroundings, options: options, transport: transport)
         }
+        // What is wrong with the address is said before anybody is asked.
         let lock = try ObjectLock(address.parameters)
+        let locked = address.parameters["locked"]
+        guard locked != nil || lock == nil else {
+            throw Failure(.usage, "retain= and mode= are for a vault with a locked bucket", advice: "Name it: locked=")
+        }
+        if let locked, !S3Address.isBucket(locked) || locked == settings.bucket {
+            throw Failure(
+                .usage, "\(locked.prefix(64)) cannot be the locked bucket of \(settings.location)",
+                advice: "Name another bucket, which has Object Lock")
+        }
         let log = try bucket(settings)
-        let marked = try mark(of: log)
-        guard let locked = address.parameters["locked"] else {
-            guard lock == nil else {
-                throw Failure(
-                    .usage, "retain= and mode= are for a vault with a locked bucket", advice: "Name it: locked=")
-            }
-            guard let marked else { return log }
+        guard let locked else {
+            guard let marked = try mark(of: log) else { return log }
             throw Failure(
                 .refused, "\(log.location) is half a vault: its data lies in the locked bucket \(marked)",
                 advice: "Add locked=\(marked) to the address")
         }
-        guard S3Address.isBucket(locked), locked != settings.bucket else {
-            throw Failure(
-                .usage, "\(locked.prefix(64)) cannot be the locked bucket of \(log.location)",
-                advice: "Name another bucket, which has Object Lock")
-        }
+        let data = LockedBucket(store: try bucket(settings.inBucket(locked)), names: names, lock: lock)
+        if access == .writing { _ = try data.requireLock() }
+        let marked = try mark(of: log)
         guard marked == nil || marked == locked else {
             throw Failure(
                 .refused, "the data of \(log.location) lies in the locked bucket \(marked ?? ""), and not in \(locked)",
                 advice: "Name that one with locked=")
         }
-        let data = LockedBucket(store: try bucket(settings.inBucket(locked)), names: names, lock: lock)
         let mark = log.location.contains("?") ? "&" : "?"
         let vault = LockedVault(log, data, location: "\(log.location)\(mark)locked=\(locked)")
         guard access == .writing else { return vault }
-        _ = try data.requireLock()
         try requireLocking(data)
         if marked == nil { try take(log, locked, names) }
         return vault

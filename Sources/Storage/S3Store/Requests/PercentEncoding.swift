@@ -1,3 +1,5 @@
+internal import Platform
+
 /// RFC 3986 as Signature Version 4 wants it: everything but the unreserved characters is `%XX`, in upper case.
 enum PercentEncoding {
     static func encode(_ text: some Sequence<UInt8>, keeping kept: UInt8? = nil) -> String {
@@ -14,6 +16,16 @@ enum PercentEncoding {
     }
 
     static func encode(path: String) -> String { encode(path.utf8, keeping: UInt8(ascii: "/")) }
+
+    /// A key as a listing names it.
+    /// - Throws: `.damaged`.
+    static func listed(_ key: [UInt8], isEncoded: Bool) throws(Failure) -> [UInt8] {
+        guard isEncoded else { return key }
+        guard let decoded = decode(key) else {
+            throw Failure(.damaged, "a listing names an object by a key that cannot be decoded")
+        }
+        return decoded
+    }
 
     /// Nil where a percent sign has no two digits after it.
     static func decode(_ text: [UInt8]) -> [UInt8]? {
