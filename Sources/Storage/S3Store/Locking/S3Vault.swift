@@ -29,23 +29,23 @@ package enum S3Vault {
                 advice: "Name another bucket, which has Object Lock")
         }
         let log = try bucket(settings)
+        let marked = try mark(of: log)
         guard let locked else {
-            guard let marked = try mark(of: log) else { return log }
+            guard let marked else { return log }
             throw Failure(
                 .refused, "\(log.location) is half a vault: its data lies in the locked bucket \(marked)",
                 advice: "Add locked=\(marked) to the address")
         }
-        let data = LockedBucket(store: try bucket(settings.inBucket(locked)), names: names, lock: lock)
-        if access == .writing { _ = try data.requireLock() }
-        let marked = try mark(of: log)
         guard marked == nil || marked == locked else {
             throw Failure(
                 .refused, "the data of \(log.location) lies in the locked bucket \(marked ?? ""), and not in \(locked)",
                 advice: "Name that one with locked=")
         }
+        let data = LockedBucket(store: try bucket(settings.inBucket(locked)), names: names, lock: lock)
         let mark = log.location.contains("?") ? "&" : "?"
         let vault = LockedVault(log, data, location: "\(log.location)\(mark)locked=\(locked)")
         guard access == .writing else { return vault }
+        _ = try data.requireLock()
         try requireLocking(data)
         if marked == nil { try take(log, locked, names) }
         return vault
