@@ -53,6 +53,9 @@ final class MemoryJournal {
         open.reserveCapacity(MemoryFormat.frameByteCount)
     }
 
+    /// Closing is not enough: a child that another thread is just starting has the file too, and with it the lock.
+    deinit { flock(file.number, LOCK_UN) }
+
     /// Where the next item begins.
     var position: UInt64 { number * UInt64(MemoryFormat.frameByteCount) + UInt64(open.count) }
 
