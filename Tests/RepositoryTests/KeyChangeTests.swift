@@ -101,6 +101,26 @@ struct KeyChangeTests {
         #expect(try keys.readsBack(keys.store))
     }
 
+    /// As when a stolen writer named it and never put it.
+    @Test func anEnvelopeThatIsNotThereStopsNoRotationButARetirement() throws {
+        let keys = try KeyEstate(seed: 8)
+        let lost = try #require(keys.store.keys.filter { $0.hasPrefix("envelopes/") }.first)
+        keys.store.forget(lost)
+        let rotation = try keys.change(keys.store).rotate([keys.first], cost: .light)
+        #expect(rotation.generation == 2 && rotation.resealed == 1 && rotation.left.count == 1)
+        let left = try #require(rotation.left.first?.snapshot)
+        #expect(keys.snapshots.contains(left))
+        #expect(bare { _ = try keys.change(keys.store).retire([keys.first], cost: .light) } == Failure(.refused, ""))
+        let repository = try keys.open(keys.store)
+        #expect(Set(repository.keys.readers.map(\.generation)) == [1, 2])
+        // Whatever leans on that session is lost with it, and once it is forgotten nothing is in the way.
+        let leaning = repository.log.state.recoveryPoints.filter { point in
+            point.clear.envelopes.contains { lost.contains($0.envelope.hex) }
+        }
+        try repository.appendAsSite { _ in .forget(leaning.map(\.manifest.name.digest)) }
+        #expect(try keys.change(keys.store).retire([keys.first], cost: .light).left.isEmpty)
+    }
+
     @Test func aSlotThatWouldBeLeftBehindStopsARotation() throws {
         let keys = try KeyEstate(seed: 6)
         _ = try keys.change(keys.store).add(keys.second, cost: .light)

@@ -48,6 +48,7 @@ struct OwnerProgram {
             _ = try change.rotate([berth.harbour.passphrase], cost: .light)
             berth.ledger.count(.rotated)
         case .retire:
+            for vault in vaults { try forgetStolen(vault) }
             _ = try change.retire([berth.harbour.passphrase], cost: .light)
             berth.ledger.count(.retired)
         case .revoke(let author):
@@ -69,6 +70,13 @@ struct OwnerProgram {
             try vault.void(try vault.planVoid(of: cut.number))
             berth.ledger.count(.voided)
         }
+    }
+
+    /// What a stolen writer committed need not open by any key, and keeps old ones from being let go.
+    private func forgetStolen(_ vault: Repository) throws {
+        guard let thief = berth.ledger.contents.thief else { return }
+        let stolen = vault.log.state.neededSnapshots.filter { $0.author == thief }.map(\.manifest.name.digest)
+        if !stolen.isEmpty { try vault.appendAsSite { _ in .forget(stolen) } }
     }
 
     private func destroy(_ stores: [any ObjectStore]) throws {

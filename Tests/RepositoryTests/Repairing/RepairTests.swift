@@ -145,6 +145,27 @@ struct RepairTests {
         #expect(try estate.isRight(store))
     }
 
+    /// Records since the last checkpoint are judged by it, although no snapshot needs it any more.
+    @Test(arguments: [false, true]) func aSetByWhichTheLogIsJudgedIsPutBack(isCondemned: Bool) throws {
+        let (store, twin) = (estate.store.copy(), try estate.twin())
+        let repository = try estate.open(store)
+        let last = try #require(repository.log.state.recoveryPoints.last)
+        let digest = try #require(last.clear.sets.first)
+        let (name, state) = (try #require(repository.log.state.names(of: .set, digest).first), repository.log.state)
+        try #require(last.record > state.checkpoint?.record ?? 0)
+        try repository.appendAsSite { _ in .forget([last.manifest.name.digest]) }
+        if isCondemned {
+            let length = try #require(state.objects[name]?.length)
+            try repository.appendAsSite { .condemn(.inline([ObjectRef(name: name, length: length)]), counted: $0.head) }
+        }
+        store.alter(name.path) { $0[$0.count / 2] ^= 1 }
+        #expect(try estate.open(store).log.state.undecided.isEmpty == false)
+        #expect(try estate.check(store).findings.map(\.object) == [name.path])
+        #expect(try estate.repair(store, from: [twin]).healed.map(\.object) == [name.path])
+        #expect(try estate.open(store).log.state.undecided.isEmpty)
+        #expect(try estate.check(store).isClean)
+    }
+
     private final class Seen: HeadMemory {
         private let head = Monitor<LogHead?>(nil)
         func lastSeen(_ vault: VaultID, at location: String) throws(Failure) -> LogHead? { head.access { $0 } }

@@ -45,10 +45,10 @@ extension Checker {
         }
     }
 
-    /// Every object that the log holds and is not condemned, and the loose ones.
+    /// Every object that the log holds and is not condemned, or that it is judged by, and the loose ones.
     func items(_ listed: Listed) -> [Item] {
-        var items: [Item] = state.objects.filter { $0.value.status != .condemned }.sorted { $0.key < $1.key }
-            .map { .held($0.key, $0.value.length) }
+        let held = state.objects.filter { $0.value.status != .condemned || state.isJudgedBy($0.key, $0.value) }
+        var items: [Item] = held.sorted { $0.key < $1.key }.map { .held($0.key, $0.value.length) }
         items += listed.loose.map { .loose($0.name, $0.length) }
         items += listed.mirrored.map { .mirrored($0.key, $0.length) }
         return items

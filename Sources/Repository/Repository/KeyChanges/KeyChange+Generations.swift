@@ -1,5 +1,5 @@
 internal import ObjectStore
-internal import Platform
+package import Platform
 package import Sealing
 
 /// Reader generations.
@@ -19,6 +19,15 @@ extension KeyChange {
         package var generation: UInt32
         /// Envelopes sealed anew, over all vaults.
         package var resealed = 0
+        /// What stays sealed to older generations, since no envelope at hand opens: damaged ones, and those that a stolen
+        /// writer named and never put.
+        package var left: [Left] = []
+
+        package struct Left: Sendable, Equatable {
+            /// One snapshot that needs it.
+            package var snapshot: Digest
+            package var why: String
+        }
     }
 
     /// Makes a new reader generation.
@@ -38,7 +47,9 @@ extension KeyChange {
                 try say(.newGeneration(generation, reader: key)) { $0.readers[generation] == key }
             }
         }
-        return Rotation(generation: fresh.generation, resealed: try reseal(by: listed + [fresh], to: fresh))
+        var rotation = Rotation(generation: fresh.generation)
+        try reseal(by: listed + [fresh], to: fresh, &rotation)
+        return rotation
     }
 
     /// Lets all generations but the newest go.
@@ -53,14 +64,23 @@ extension KeyChange {
                 advice: "Nothing was changed. Copy to it, or rotate with it named in --also.")
         }
         guard let newest = listed.last, newest.generation > 1 else { return Rotation(generation: 1) }
-        let resealed = try reseal(by: listed, to: newest)
+        var rotation = Rotation(generation: newest.generation)
+        try reseal(by: listed, to: newest, &rotation)
+        if let left = rotation.left.first {
+            throw Failure(
+                .refused,
+                "snapshot \(left.snapshot) cannot be sealed to the newest keys alone: \(left.why)",
+                advice:
+                    "The old keys stay, and everything opens as before. Put back what is missing with `breakwater "
+                    + "repository repair --from`, or forget the snapshot with `breakwater repository forget`.")
+        }
         var new = bundle
         new.readers = [newest]
         try rewrap(new, for: keys, cost: cost) {
             for vault in vaults { try vault.keepSiteKey(for: newest) }
             try say(.retireGenerations(below: newest.generation)) { $0.oldestReader >= newest.generation }
         }
-        return Rotation(generation: newest.generation, resealed: resealed)
+        return rotation
     }
 
     private func requireFeature() throws(Failure) {
@@ -109,14 +129,14 @@ extension KeyChange {
     private static let attempts = 10
 
     /// Seals the data keys of all needed sessions to the newest key, where they do not open by it yet.
-    /// - Returns: how many envelopes were put.
-    private func reseal(by readers: [ReaderKey], to newest: ReaderKey) throws -> Int {
+    private func reseal(by readers: [ReaderKey], to newest: ReaderKey, _ rotation: inout Rotation) throws {
         var made: [SessionID: Envelope] = [:]
-        var count = 0
         for vault in vaults {
             for attempt in 1... {
                 do {
-                    count += try reseal(vault, readers, newest, &made)
+                    let (count, left) = try reseal(vault, readers, newest, &made)
+                    rotation.resealed += count
+                    rotation.left += left
                     break
                 } catch let failure as Failure where failure.code == .refused && attempt < Self.attempts {
                     // A collector took for orphans what was just put. Its session is closed; another serves.
@@ -124,31 +144,37 @@ extension KeyChange {
                 }
             }
         }
-        return count
     }
 
     private func reseal(
         _ vault: Repository, _ readers: [ReaderKey], _ newest: ReaderKey, _ made: inout [SessionID: Envelope]
-    ) throws -> Int {
+    ) throws -> (count: Int, left: [Rotation.Left]) {
         let state = try vault.log.refresh()
         let known = state.sealedGenerations
         var seen: Set<ClearPart.SessionEnvelope> = []
         var sealing: Set<SessionID> = []
         var waiting: [(session: SessionID, envelope: Envelope)] = []
+        var left: [Rotation.Left] = []
         for snapshot in state.neededSnapshots {
             for reference in snapshot.clear.envelopes where seen.insert(reference).inserted {
                 let session = reference.session
                 if known[session] ?? 0 >= newest.generation, opens(reference, vault, newest) { continue }
                 guard sealing.insert(session).inserted else { continue }
-                let envelope = try made[session] ?? seal(reference, vault, readers, newest)
-                made[session] = envelope
-                waiting.append((session, envelope))
+                do throws(Failure) {
+                    let known = made[session]
+                    let envelope = if let known { known } else { try seal(reference, vault, readers, newest) }
+                    made[session] = envelope
+                    waiting.append((session, envelope))
+                } catch {
+                    guard error.isOfOneObject else { throw error }
+                    left.append(Rotation.Left(snapshot: snapshot.manifest.name.digest, why: error.what))
+                }
             }
         }
         for start in stride(from: 0, to: waiting.count, by: Statement.mostResealed) {
             try put(Array(waiting[start..<min(start + Statement.mostResealed, waiting.count)]), vault, newest)
         }
-        return waiting.count
+        return (waiting.count, left)
     }
 
     /// Whether a session opens by the newest key alone, from this vault's own objects.
@@ -172,7 +198,9 @@ extension KeyChange {
                         dataKey: dataKey, repository: envelope.repository, session: envelope.session,
                         generation: newest.generation, reader: newest.publicKey, writer: envelope.writer,
                         ephemeral: surroundings.random(32))
-                } catch { problem = problem ?? error }
+                } catch {
+                    if problem == nil || !error.isOfOneObject { problem = error }
+                }
             }
         }
         throw problem ?? Failure(.notFound, "no envelope of session \(reference.session) is at hand")

@@ -39,7 +39,9 @@ final class ObjectMend {
         let state = try repository.log.refresh()
         guard !state.isDestroyed else { return false }
         if name.kind == .checkpoint { return state.checkpoint?.object == name }
-        guard let held = state.objects[name], held.status != .condemned else { return false }
+        guard let held = state.objects[name] else { return false }
+        if state.isJudgedBy(name, held) { return true }
+        guard held.status != .condemned else { return false }
         switch name.kind {
         case .page, .segment: return true
         default: return try needs()?.contains(name.digest) ?? true

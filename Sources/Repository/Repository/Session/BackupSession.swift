@@ -269,8 +269,13 @@ package final class BackupSession {
                     origin: .native, session: id, manifest: reference, clear: manifest.clear.bytes,
                     objects: try repository.listing(objects, session: id)))
         }
-        guard let committed, let held = after.snapshots[SHA256.hash(committed.bytes)] else {
-            throw Failure(.failed, "the commit is not in the log after it was appended")
+        guard let committed else { throw Failure(.failed, "nothing was committed") }
+        let digest = SHA256.hash(committed.bytes)
+        guard let held = after.snapshots[digest] else {
+            // Between the append and this look at the log may lie a month of sleep.
+            throw Failure(
+                .refused, "snapshot \(digest) was committed, and forgotten and collected before this program saw it",
+                advice: "Nothing else is affected. Back up again, if it is still wanted.")
         }
         // Whoever holds the site key forgets them later; until then they cost their manifests.
         _ = try? repository.forgetSupersededStages()

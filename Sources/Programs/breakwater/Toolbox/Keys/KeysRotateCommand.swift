@@ -40,8 +40,17 @@ struct KeysRotateCommand: EngineCommand {
         try options.remindOfOthers(bench)
         try bench.console.tell([
             ("event", "result"), ("generation", .number(UInt64(rotation.generation))),
-            ("resealed", .number(UInt64(rotation.resealed))),
+            ("resealed", .number(UInt64(rotation.resealed))), ("left", .number(UInt64(rotation.left.count))),
         ])
+        if let left = rotation.left.first {
+            let count = Words.count(UInt64(rotation.left.count), "session stays", "sessions stay")
+            throw Failure(
+                .partial,
+                "\(count) sealed to older keys alone, the first of snapshot \(left.snapshot): \(left.why)",
+                advice:
+                    "The old keys stay until that is put back (`breakwater repository repair --from`) or the snapshot "
+                    + "forgotten (`breakwater repository forget`).")
+        }
         return 0
     }
 }
