@@ -51,7 +51,7 @@ struct RepairTests {
     }
 
     @Test func whatAHostileVaultGivesIsHeldToItsHash() throws {
-        for folder in ["packs", "sets", "manifests", "envelopes"] {
+        for folder in ["packs", "manifests", "envelopes"] {
             let key = try longest(folder)
             let (store, twin) = (estate.store.copy(), try estate.twin())
             store.alter(key) { $0[70] ^= 1 }
@@ -164,6 +164,38 @@ struct RepairTests {
         #expect(try estate.repair(store, from: [twin]).healed.map(\.object) == [name.path])
         #expect(try estate.open(store).log.state.undecided.isEmpty)
         #expect(try estate.check(store).isClean)
+    }
+
+    // MARK: - Sets
+
+    /// What its snapshots refer to says what was in it.
+    @Test func aSetThatNoVaultHasIsMadeAnew() throws {
+        let sets = estate.keys("sets")
+        try #require(sets.count > 1)
+        for key in sets {
+            let store = estate.store.copy()
+            store.forget(key)
+            // Meanwhile everything reads, and the log takes nothing.
+            #expect(try estate.isRight(store))
+            #expect(try estate.check(store).findings.map(\.object) == [key])
+            let report = try estate.repair(store, from: [])
+            #expect(report.isWhole && report.healed.map(\.object) == [key])
+            #expect(try estate.bytes(key, in: store) == estate.bytes(key))
+            #expect(try estate.check(store).isClean && estate.open(store).log.state.undecided.isEmpty)
+        }
+        // All at once, and altered instead of gone.
+        let store = estate.store.copy()
+        for key in sets { store.alter(key) { $0[$0.count / 2] ^= 1 } }
+        #expect(try estate.repair(store, from: []).healed.count == sets.count)
+        #expect(try estate.check(store).isClean && estate.isRight(store))
+    }
+
+    @Test func aSetThatALostPackWasInStaysLost() throws {
+        let store = estate.store.copy()
+        for key in estate.keys("sets") + estate.keys("packs") { store.forget(key) }
+        let report = try estate.repair(store, from: [])
+        #expect(report.healed.isEmpty && Set(report.left.map(\.object)).isSuperset(of: estate.keys("sets")))
+        #expect(try !estate.damage.outcomes(estate.open(store)).values.contains { $0 != .failed })
     }
 
     private final class Seen: HeadMemory {

@@ -31,10 +31,10 @@ extension LogState {
         return mark.state >= held.changed && mark.record < head
     }
 
-    /// Whether records that cannot be judged may be waiting for a set or a page: while there are such, what was named
-    /// since the last checkpoint is needed, although every snapshot that needed it was forgotten.
+    /// Whether records since the last checkpoint may be judged by a set or a page, for whoever opens the log: then it is
+    /// needed, although every snapshot that needed it was forgotten.
     func isJudgedBy(_ name: ObjectName, _ held: Holding) -> Bool {
-        guard !undecided.isEmpty, held.status != .condemned || !mayGo(name, held) else { return false }
+        guard held.status != .condemned || !mayGo(name, held) else { return false }
         switch name.kind {
         case .page: return true
         case .set: return snapshots.values.contains { $0.clear.sets.contains(name.digest) }

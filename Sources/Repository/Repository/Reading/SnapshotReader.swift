@@ -22,6 +22,8 @@ package final class SnapshotReader: Sendable {
         var index: ChunkIndex
         var allowed: [Bool]
         var rebuilt: ChunkIndex
+        /// Sets that could not be had, and why.
+        var lostSets: [Failure] = []
         /// The record up to which the log is in it, where that is known.
         var head: UInt64?
 
@@ -32,12 +34,26 @@ package final class SnapshotReader: Sendable {
             var uncovered: [Digest] = []
             let state = repository.log.state
             for set in snapshot.clear.sets {
-                for root in try PackSet(try repository.object(.set, set), expecting: set).roots
-                    .flatMap(state.packs(for:))
-                {
+                let roots: [Digest]
+                do throws(Failure) {
+                    roots = try PackSet(try repository.object(.set, set), expecting: set).roots
+                } catch {
+                    guard error.code == .damaged || error.code == .notFound else { throw error }
+                    lostSets.append(error)
+                    continue
+                }
+                for root in roots.flatMap(state.packs(for:)) {
                     let ordinals = index.ordinals(of: root)
                     for ordinal in ordinals { allowed[Int(ordinal)] = true }
                     if ordinals.isEmpty { uncovered.append(root) }
+                }
+            }
+            if !lostSets.isEmpty {
+                // What a set named lies in packs of sessions whose envelopes the snapshot carries, and what is read is
+                // held to its id as ever.
+                let sessions = Set(snapshot.clear.envelopes.map(\.session))
+                for ordinal in index.packs.indices where sessions.contains(index.packs[ordinal].origin) {
+                    allowed[ordinal] = true
                 }
             }
             rebuilt = try SnapshotReader.rebuild(uncovered, opener)
@@ -96,7 +112,8 @@ package final class SnapshotReader: Sendable {
 
     /// What had to be taken from another vault, or could not be had.
     package var findings: [String] {
-        opener.troubles.map(\.what) + (templates.access { $0 } ?? []).flatMap(\.findings)
+        places.access { $0.lostSets.map(\.what) } + opener.troubles.map(\.what)
+            + (templates.access { $0 } ?? []).flatMap(\.findings)
     }
     var troubles: [PackOpener.Trouble] { opener.troubles }
 
@@ -176,6 +193,13 @@ package final class SnapshotReader: Sendable {
     }
 
     private func placed(_ id: ChunkID) -> Place? { places.access { $0 }.find(id) }
+
+    /// The pack in which the snapshot's own chunk lies; nil for a template's.
+    /// - Throws: `.damaged` when it is in none.
+    func pack(of id: ChunkID) throws(Failure) -> Digest? {
+        let (home, place) = try find(id)
+        return home === self ? place.root : nil
+    }
 
     /// Whether the snapshot's own packs hold a chunk.
     func holds(_ id: ChunkID) -> Bool { (try? find(id))?.home === self }

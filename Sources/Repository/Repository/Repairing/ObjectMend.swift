@@ -56,6 +56,9 @@ final class ObjectMend {
         if found == nil, name.kind == .checkpoint {
             found = try recomputed(name).map { ($0, "the records before it") }
         }
+        if found == nil, name.kind == .set {
+            found = try SetRebuild(repository).bytes(of: name.digest).map { ($0, "what its snapshots refer to") }
+        }
         guard let found else { return .left("no vault at hand has it whole") }
         guard !isDryRun else { return .healed("from \(found.from)") }
         let key = try name.key()

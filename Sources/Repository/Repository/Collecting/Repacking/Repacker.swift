@@ -136,7 +136,8 @@ struct Repacker {
     private func alive(in candidates: [Candidate], _ state: LogState) throws -> Set<ChunkID> {
         let packs = Set(candidates.map(\.name.digest))
         let wanted = Set(candidates.flatMap { $0.table.frames.flatMap { $0.chunks.map(\.id) } })
-        var living = LiveChunks(of: wanted, isCancelled: isCancelled)
+        var living: Set<ChunkID> = []
+        var walk = ReferenceWalk(isCancelled: isCancelled) { id, _ in if wanted.contains(id) { living.insert(id) } }
         let claimed = Set(state.claims.values.compactMap(\.scope.snapshot))
         let index = try repository.loadIndex(for: .reading).index
         for (digest, committed) in state.snapshots.sorted(by: { $0.value.record < $1.value.record })
@@ -147,9 +148,9 @@ struct Repacker {
                 throw Failure(.notFound, "an unfinished backup holds what it stored")
             }
             let snapshot = try repository.snapshot(committed)
-            try living.walk(snapshot, try SnapshotReader(repository, snapshot, index: index))
+            try walk.walk(snapshot, try SnapshotReader(repository, snapshot, index: index))
         }
-        return living.found
+        return living
     }
 
     // MARK: - 3. New packs

@@ -1,22 +1,25 @@
 internal import Platform
 internal import Sealing
 
-/// Which chunks of some packs the snapshots here refer to: content, directories, lists of chunks and nodes of disks.
+/// Follows what snapshots refer to: content, directories, lists of chunks and nodes of disks.
 ///
 /// Walks every tree and disk once, however many snapshots share it, and reads nothing of the content.
-struct LiveChunks {
-    private let wanted: Set<ChunkID>
-    private(set) var found: Set<ChunkID> = []
+struct ReferenceWalk {
+    /// Called for each reference, with the reader that it is followed by; for some more than once.
+    private let mark: (ChunkID, SnapshotReader) throws -> Void
     /// Directories, lists and nodes that were followed.
     private var followed: Set<Digest> = []
     private let isCancelled: @Sendable () -> Bool
 
-    init(of wanted: Set<ChunkID>, isCancelled: @escaping @Sendable () -> Bool) {
-        self.wanted = wanted
+    init(
+        isCancelled: @escaping @Sendable () -> Bool, mark: @escaping (ChunkID, SnapshotReader) throws -> Void
+    ) {
         self.isCancelled = isCancelled
+        self.mark = mark
     }
 
-    /// - Throws: when any reference of the snapshot cannot be followed: then nobody knows what it needs.
+    /// - Throws: when any reference of the snapshot cannot be followed: then nobody knows what it needs; what `mark`
+    ///   throws.
     mutating func walk(_ snapshot: Snapshot, _ reader: SnapshotReader) throws {
         for stream in snapshot.part.streams {
             switch stream.content {
@@ -28,12 +31,10 @@ struct LiveChunks {
         }
     }
 
-    private mutating func mark(_ id: ChunkID) { if wanted.contains(id) { found.insert(id) } }
-
     private mutating func walk(tree root: ContentRef, _ reader: SnapshotReader) throws {
         var waiting = [root]
         while let directory = waiting.popLast() {
-            if isCancelled() { throw Failure(.cancelled, "repacking was asked to stop") }
+            if isCancelled() { throw Failure(.cancelled, "following references was asked to stop") }
             let name = CanonicalEncoder.bytes { directory.encode(to: &$0) }
             guard followed.insert(SHA256.hash(name)).inserted else { continue }
             try follow(directory.chunks, depth: directory.depth, reader)
@@ -48,7 +49,7 @@ struct LiveChunks {
 
     private mutating func follow(_ chunks: [ChunkRef], depth: UInt8, _ reader: SnapshotReader) throws {
         for chunk in chunks where chunk.id != .hole {
-            mark(chunk.id)
+            try mark(chunk.id, reader)
             guard depth > 0, followed.insert(chunk.id.digest).inserted else { continue }
             let list = try ContentRef.decodeList(try reader.read(chunk.id), depth: depth, length: chunk.length)
             try follow(list, depth: depth - 1, reader)
@@ -57,9 +58,9 @@ struct LiveChunks {
 
     private mutating func walk(node id: ChunkID, level: Int, _ disk: DiskReader) throws {
         guard id != .hole else { return }
-        mark(id)
+        try mark(id, disk.reader)
         guard level >= 0, followed.insert(id.digest).inserted else { return }
-        if isCancelled() { throw Failure(.cancelled, "repacking was asked to stop") }
+        if isCancelled() { throw Failure(.cancelled, "following references was asked to stop") }
         for child in try disk.node(id) { try walk(node: child, level: level - 1, disk) }
     }
 }
