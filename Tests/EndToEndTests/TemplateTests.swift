@@ -99,11 +99,51 @@ import Testing
         try golden(box, "collect")
         try box.repository("restore", ["latest:desk", "--disk", box("e.raw")] + base)
         #expect(try box.bytes(of: "e.raw") == box.bytes(of: "clone.raw"))
-        #expect(try box.repository("collect", base).result["templatesReleased"] as? [String] == [])
+        for more in [["--dry-run"], []] {
+            #expect(try box.repository("collect", base + more).result["templatesReleased"] as? [String] == [])
+        }
         try box.repository("forget", [box.snapshot("desk"), box.snapshot("other"), "--yes"])
-        #expect((try box.repository("collect", base).result["templatesReleased"] as? [String])?.count == 1)
+        // A dry run names what goes, and lets go of nothing.
+        let log = box.objects("log", vault: "golden")
+        let released = try #require(
+            try box.repository("collect", base + ["--dry-run"]).result["templatesReleased"] as? [String])
+        #expect(released.count == 1)
+        let said = try box.repository("collect", base + ["--dry-run", "--text"]).output
+        #expect(said.contains("Would let go of template \(released[0].prefix(12))"))
+        #expect(box.objects("log", vault: "golden") == log)
+        #expect(try box.repository("collect", base).result["templatesReleased"] as? [String] == released)
         try golden(box, "collect")
         #expect(box.objects("packs", vault: "golden").isEmpty)
+    }
+
+    @Test func whoeverDestroysABaseIsToldWhoLeansOnIt() throws {
+        let (box, base) = try boxes()
+        func destroy(_ more: [String], exits code: Int32) throws -> Toolbox.Run {
+            let keys = ["--vault", box("golden"), "--passphrase-file", box("golden-passphrase")]
+            let run = try box.run(["repository", "keys", "destroy"] + keys + more)
+            #expect(run.exit == .code(code), "\(run.errors)")
+            return run
+        }
+        // Nobody does yet; nobody is there to be asked either.
+        #expect(!(try destroy([], exits: 3).errors.contains("lean")))
+        try box.repository("backup", ["--name", "desk", "--disk", box("clone.raw")] + base)
+        let id = try #require(
+            try box.run([
+                "repository", "keys", "list", "--vault", box("vault"), "--passphrase-file", box("passphrase"),
+            ]).events("repository").first?["repository"] as? String)
+        let asked = try destroy(["--text"], exits: 3).errors
+        #expect(asked.contains("warning: repository \(id) may lean on 1 template"))
+        let (told, refused) = (asked.range(of: "may lean"), asked.range(of: "to be asked"))
+        #expect(try #require(told).upperBound < #require(refused).lowerBound)
+        let own = try #require(
+            try box.run([
+                "repository", "keys", "list", "--vault", box("golden"), "--passphrase-file", box("golden-passphrase"),
+            ]).events("repository").first?["repository"] as? String)
+        let done = try destroy(["--json", "--yes-destroy", own], exits: 0)
+        #expect(done.errors.contains(#""event":"warning""#) && done.errors.contains("lose what they lean on"))
+        #expect(try done.result["tenants"] as? [String] == [id])
+        // In a vault where the word stands there is nobody left to name.
+        #expect(!(try destroy(["--yes-destroy", own], exits: 0).errors.contains("lean")))
     }
 
     @Test func aRepositoryOfAnEarlierVersionDoesNotLean() throws {

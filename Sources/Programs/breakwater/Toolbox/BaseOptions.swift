@@ -35,8 +35,10 @@ struct BaseOptions: ParsableArguments, Sendable {
     }
 
     /// Opens it to hold and let go of templates: with its passphrase, or with the site key of a copy that this user made.
-    func openAsSite(_ bench: Workbench, _ passphrase: PassphraseOptions) throws(Failure) -> Repository? {
-        guard let path, file == nil else { return try open(bench, .writing) }
-        return try bench.openAsKeptSite(path, .writing, passphrase)
+    func openAsSite(
+        _ bench: Workbench, _ access: StoreAccess, _ passphrase: PassphraseOptions
+    ) throws(Failure) -> Repository? {
+        guard let path, file == nil else { return try open(bench, access) }
+        return try bench.openAsKeptSite(path, access, passphrase)
     }
 }

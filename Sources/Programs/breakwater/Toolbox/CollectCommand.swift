@@ -42,12 +42,13 @@ struct CollectCommand: MemoryBoundCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let start = bench.surroundings.uptime()
-        let repository = try bench.openAsSite(vault.path, dryRun ? .reading : .writing, passphrase)
-        guard !dryRun else { return try preview(repository, bench) }
+        let access: StoreAccess = dryRun ? .reading : .writing
+        let repository = try bench.openAsSite(vault.path, access, passphrase)
+        let base = try base.openAsSite(bench, access, passphrase)
+        guard !dryRun else { return try preview(repository, base, bench) }
         let interruption = bench.interruption
         var collector = Collector(
             repository, options(repository), watch: bench.claimWatch(), isCancelled: { interruption.isAsked })
-        let base = try base.openAsSite(bench, passphrase)
         let report = try collector.run()
         let ending = try base.map { try LeanEnding(of: repository, in: $0) }
         try print(report, ending, bench, since: start)
@@ -67,14 +68,17 @@ struct CollectCommand: MemoryBoundCommand {
         return options
     }
 
-    private func preview(_ repository: Repository, _ bench: Workbench) throws -> Int32 {
+    private func preview(_ repository: Repository, _ base: Repository?, _ bench: Workbench) throws -> Int32 {
         let plan = try Collector(repository, options(repository)).plan()
         let locks = try repository.locks(of: (plan.condemnable + plan.deletable).map(\.name))
         let usage = VaultUsage(plan, repository.log.state, locks: locks)
+        let ending = try base.map { try LeanEnding(of: repository, in: $0, isDry: true) }
+        if let ending { try print(ending, bench.console) }
         try usage.print(bench.console)
         let freed = usage.reclaimable
         try bench.console.tell([
             ("event", "result"), ("dryRun", true), ("objects", .number(freed.objects)), ("bytes", .number(freed.bytes)),
+            ("templatesReleased", Self.list(ending)),
         ])
         return 0
     }
@@ -110,15 +114,19 @@ struct CollectCommand: MemoryBoundCommand {
             ("event", "result"), ("dryRun", false), ("objects", .number(report.deleted.objects)),
             ("bytes", .number(report.deleted.bytes)), ("condemned", .number(report.condemned.objects)),
             ("repacked", .number(repacked.packs)), ("released", .list(report.released.map { .text($0.claim.hex) })),
-            ("templatesReleased", .list(ending?.released.map { .text($0.hex) } ?? [])),
+            ("templatesReleased", Self.list(ending)),
             ("remaining", .number(UInt64(report.remaining.count))),
             ("locked", .number(UInt64(report.locked.count))), ("seconds", .fraction(seconds)),
         ])
     }
 
+    private static func list(_ ending: LeanEnding?) -> JSON { .list(ending?.released.map { .text($0.hex) } ?? []) }
+
     private func print(_ ending: LeanEnding, _ console: Console) throws {
         for template in ending.released {
-            try console.say("Let go of template \(template.hex.prefix(12)): nothing here leans on it any more.")
+            try console.say(
+                "\(dryRun ? "Would let" : "Let") go of template \(template.hex.prefix(12)): nothing here leans on it any "
+                    + "more.")
         }
         if !ending.kept.isEmpty {
             let count = UInt64(ending.kept.count)

@@ -45,7 +45,7 @@ struct CopyCommand: MemoryBoundCommand {
         try StoreProbe.run(on: destination, bench.surroundings)
         var options = Replicator.Options()
         options.workers = max(3, bench.processors)
-        options.base = try base.openAsSite(bench, passphrase)
+        options.base = try base.openAsSite(bench, .writing, passphrase)
         let replicator = Replicator(
             from: origin, to: destination, siteKeys: ClientSiteKeys(bench, passphrase: passphrase),
             heads: bench.heads(), surroundings: bench.surroundings, options: options)

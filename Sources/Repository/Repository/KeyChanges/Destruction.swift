@@ -26,6 +26,12 @@ package struct Destruction: Sendable {
         self.living = living
     }
 
+    /// Other repositories whose snapshots lean on templates in these vaults, by their ids, with those templates: they lose
+    /// what they lean on. None in a vault in which the word stands: it ended every claim.
+    package var tenants: [RepositoryID: Set<Digest>] {
+        living.reduce(into: [:]) { $0.merge($1.log.state.tenants) { $0.union($1) } }
+    }
+
     /// What a vault confirmed.
     package struct Confirmation: Sendable {
         package var location: String

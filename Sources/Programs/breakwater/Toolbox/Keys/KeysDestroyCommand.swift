@@ -10,7 +10,7 @@ struct KeysDestroyCommand: EngineCommand {
     static let configuration = CommandConfiguration(
         commandName: "destroy", abstract: "Destroy every key of the repository: nothing of it can be read ever again.",
         discussion: """
-            It asks for the repository's id, which `keys list` shows. Vaults that are not named with --also learn of it with \
+            It asks for the repository's id, which `keys list` shows, and says first who leans on templates in it. Vaults that are not named with --also learn of it with \
             the next copy, and open until then.
             """)
 
@@ -28,6 +28,8 @@ struct KeysDestroyCommand: EngineCommand {
         let vaults = try bench.openToDestroy(options.paths, options.passphrase)
         guard let id = (vaults.living + vaults.ended).first?.id else { throw Failure(.failed, "no vault was opened") }
         let destruction = try Destruction(ended: vaults.ended, living: vaults.living)
+        let tenants = destruction.tenants
+        warn(of: tenants, bench.console)
         try confirm(id, bench)
         let kept = ClientSiteKeys(bench, passphrase: options.passphrase)
         let confirmed = try destruction.run { vault, site in
@@ -49,9 +51,18 @@ struct KeysDestroyCommand: EngineCommand {
                             ("slots", .number(UInt64($0.slots))),
                         ])
                     })
-            ),
+            ), ("tenants", .list(tenants.keys.map(\.description).sorted().map { .text($0) })),
         ])
         return 0
+    }
+
+    private func warn(of tenants: [RepositoryID: Set<Digest>], _ console: Console) {
+        guard let first = tenants.keys.map(\.description).min() else { return }
+        let templates = UInt64(tenants.values.reduce(Set()) { $0.union($1) }.count)
+        let which = tenants.count == 1 ? "repository \(first)" : "\(tenants.count) repositories, the first \(first),"
+        console.warn(
+            "\(which) may lean on \(Words.count(templates, "template", "templates")) here: with the keys of this one, "
+                + "snapshots there lose what they lean on, and nothing brings it back")
     }
 
     private func confirm(_ id: RepositoryID, _ bench: Workbench) throws {
