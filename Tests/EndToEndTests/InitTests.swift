@@ -30,6 +30,17 @@ import Testing
         #expect(toolbox.objects("") == ["/\(name)"])
     }
 
+    /// There is no such server, and no credentials for it: nobody is asked.
+    @Test func aLockedBucketWithoutATermIsRefusedBeforeAnybodyIsAsked() throws {
+        let toolbox = try Toolbox()
+        let run = try toolbox.run([
+            "repository", "init", "--vault", "s3://breakwater/x?endpoint=https://127.0.0.1:1&locked=breakwater-locked",
+            "--passphrase-file", toolbox("passphrase"),
+        ])
+        #expect(run.exit == .code(2) && run.errors.contains("does not say for how long"))
+        #expect(try run.events("error").first?["code"] as? String == "usage")
+    }
+
     @Test func whatANewFileSystemOrAnInterruptedInitLeftIsTolerated() throws {
         let toolbox = try Toolbox()
         try toolbox.makeDirectory("vault/lost+found")

@@ -8,10 +8,12 @@ import S3Store
 extension Workbench {
     static func isInBucket(_ vault: String) -> Bool { vault.hasPrefix(S3Address.scheme) }
 
-    /// Makes the directory of a vault where it lacks. A bucket is its owner's to make: it has a region, rights and rules.
+    /// Makes the directory of a vault where it lacks. A bucket is its owner's to make, since it has a region, rights and
+    /// rules; of its address is only seen whether it serves for writing, before anything is asked there.
     func makePlace(of vault: String) throws(Failure) {
         try RawArguments.requireVault(vault)
-        if !Self.isInBucket(vault) { try DirectoryStore.makeRoot(at: vault) }
+        guard Self.isInBucket(vault) else { return try DirectoryStore.makeRoot(at: vault) }
+        _ = try S3Vault.lock(of: try S3Address(vault), for: .writing)
     }
 
     func bucket(at vault: String, _ access: StoreAccess) throws(Failure) -> any ObjectStore {

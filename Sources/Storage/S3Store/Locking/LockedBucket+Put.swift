@@ -43,11 +43,7 @@ extension LockedBucket {
     }
 
     func requireLock() throws(Failure) -> ObjectLock {
-        guard let lock else {
-            throw Failure(
-                .refused, "\(location) locks what is put there, and the vault's address does not say for how long",
-                advice: "Add retain=30d, for one, to the address")
-        }
+        guard let lock else { throw ObjectLock.hasNoTerm(in: store.client.settings.bucket) }
         return lock
     }
 }

@@ -52,6 +52,13 @@ package struct ObjectLock: Sendable, Equatable {
         self.init(mode: mode, term: count * unit)
     }
 
+    /// What is said of an address by which nothing can be put into its locked bucket.
+    static func hasNoTerm(in bucket: String) -> Failure {
+        Failure(
+            .usage, "bucket \(bucket) locks what is put there, and the vault's address does not say for how long",
+            advice: "Add retain=30d, for one, to the address")
+    }
+
     /// What a lock that is set now says: whole seconds, rounded up.
     func end(now: Timestamp) -> Timestamp {
         Timestamp(seconds: (now.nanoseconds + 999_999_999) / 1_000_000_000 + term + lead)

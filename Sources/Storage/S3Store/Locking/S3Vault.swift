@@ -7,8 +7,7 @@ package enum S3Vault {
     ///   - settings: of the address, as the environment completes it.
     ///   - names: what lies in the locked bucket of those that have one.
     /// - Throws: `.refused` when the address names a locked bucket and the vault lies elsewhere, or the other way round; for
-    ///   writing besides, when the bucket locks nothing, or the address does not say for how long; `.usage`; what opening
-    ///   a bucket throws.
+    ///   writing besides, when the bucket locks nothing; what `lock(of:in:for:)` and opening a bucket throw.
     package static func open(
         _ address: S3Address, _ settings: S3Settings, _ names: LockedNames, access: StoreAccess,
         surroundings: Surroundings, options: S3Store.Options = .init(), transport: (any HTTPTransport)? = nil
@@ -17,17 +16,7 @@ package enum S3Vault {
             try S3Store(
                 settings, access: access, surroundings: surroundings, options: options, transport: transport)
         }
-        // What is wrong with the address is said before anybody is asked.
-        let lock = try ObjectLock(address.parameters)
-        let locked = address.parameters["locked"]
-        guard locked != nil || lock == nil else {
-            throw Failure(.usage, "retain= and mode= are for a vault with a locked bucket", advice: "Name it: locked=")
-        }
-        if let locked, !S3Address.isBucket(locked) || locked == settings.bucket {
-            throw Failure(
-                .usage, "\(locked.prefix(64)) cannot be the locked bucket of \(settings.location)",
-                advice: "Name another bucket, which has Object Lock")
-        }
+        let (locked, lock) = try lock(of: address, for: access)
         let log = try bucket(settings)
         let marked = try mark(of: log)
         guard let locked else {
@@ -45,10 +34,31 @@ package enum S3Vault {
         let mark = log.location.contains("?") ? "&" : "?"
         let vault = LockedVault(log, data, location: "\(log.location)\(mark)locked=\(locked)")
         guard access == .writing else { return vault }
-        _ = try data.requireLock()
         try requireLocking(data)
         if marked == nil { try take(log, locked, names) }
         return vault
+    }
+
+    /// The locked bucket that an address names, and how it locks: what is wrong with that is said before anybody is asked.
+    /// - Throws: `.usage` for what makes no sense, and for writing when the address does not say for how long to lock.
+    package static func lock(
+        of address: S3Address, for access: StoreAccess
+    ) throws(Failure) -> (bucket: String?, lock: ObjectLock?) {
+        let lock = try ObjectLock(address.parameters)
+        guard let locked = address.parameters["locked"] else {
+            guard lock == nil else {
+                throw Failure(
+                    .usage, "retain= and mode= are for a vault with a locked bucket", advice: "Name it: locked=")
+            }
+            return (nil, nil)
+        }
+        guard S3Address.isBucket(locked), locked != address.bucket else {
+            throw Failure(
+                .usage, "\(locked.prefix(64)) cannot be the locked bucket of a vault in \(address.bucket)",
+                advice: "Name another bucket, which has Object Lock")
+        }
+        if access == .writing, lock == nil { throw ObjectLock.hasNoTerm(in: locked) }
+        return (locked, lock)
     }
 
     // MARK: - The mark
