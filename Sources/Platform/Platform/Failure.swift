@@ -56,10 +56,18 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
     }
 
     package var description: String {
-        var text = what
-        if let cause { text += ": \(cause)" }
-        if !advice.isEmpty { text += ". \(advice)" }
-        return text
+        Self.text(cause.map { "\(what): \($0)" } ?? what, then: advice)
+    }
+
+    /// Sentences after each other, whether or not the first ends with its full stop, as what a cause says does.
+    private static func text(_ first: String, then second: String) -> String {
+        if first.isEmpty || second.isEmpty { return first + second }
+        return first + (first.hasSuffix(".") ? " " : ". ") + second
+    }
+
+    /// The same failure with more advice: `more` are sentences, after those that are there.
+    package func advising(_ more: String) -> Failure {
+        Failure(code, what, advice: Self.text(advice, then: more), cause: cause)
     }
 
     /// The same failure, seen from one floor up: `context` says what was being done.

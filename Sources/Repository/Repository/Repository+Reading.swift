@@ -161,12 +161,15 @@ extension Repository {
         } catch {
             guard error.code == .damaged || error.code == .notFound else { throw error }
             let older = all.dropLast().last.map {
-                ", or restore the one before it, \($0.manifest.name.digest.hex.prefix(12))"
+                "; or restore the one before it, \($0.manifest.name.digest.hex.prefix(12))"
             }
             throw Failure(
                 .damaged,
                 "the newest snapshot of \(name), \(newest.manifest.name.digest.hex.prefix(12)), cannot be opened: \(error.what)",
-                advice: "Name another vault with --also\(older ?? "").")
+                advice: "\(Self.elsewhere)\(older ?? "").")
         }
     }
+
+    /// What helps where bytes of this vault are damaged, for programs of every kind: a sentence without a full stop.
+    static let elsewhere = "Another vault may have it whole: `restore --also` and `repair --from` name one"
 }

@@ -112,7 +112,7 @@ package final class Repository: Sendable {
         if let problem = search.problem { throw problem }
         throw Failure(
             .refused, "\(store.location) holds no key slot: its keys were destroyed, or the slots were removed",
-            advice: "Name another vault of the repository with --also.")
+            advice: "`breakwater repository repair --from` takes them from another vault of the repository.")
     }
 
     package static func slotNames(_ store: any ObjectStore) throws(Failure) -> [ObjectName] {

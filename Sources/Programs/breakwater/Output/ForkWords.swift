@@ -3,9 +3,10 @@ import Repository
 
 extension Console {
     /// What of another branch of a log can be had, and how.
-    func tell(_ fork: LogFork) throws {
+    /// - Parameter advises: whether to say how this log is accepted as it is, where that was not done.
+    func tell(_ fork: LogFork, advises: Bool = true) throws {
         for snapshot in fork.snapshots { try say("    \(fork.meaning(of: snapshot))") }
-        if !fork.isAccepted { try say("    \(fork.advice)") }
+        if advises, !fork.isAccepted { try say("    \(fork.advice)") }
         try tell([
             ("event", "fork"), ("vault", .text(fork.vault)), ("mirroredBy", .text(fork.location)),
             ("firstRecord", .number(fork.first)), ("lastRecord", .number(fork.last)),

@@ -100,7 +100,7 @@ struct BackupCommand: MemoryBoundCommand {
     private func giveUp(_ session: BackupSession, _ error: any Error) -> any Error {
         // That it cannot be wound up as well changes nothing of what is safe; the first error is the one to mend.
         try? session.interrupt()
-        guard var failure = error as? Failure else { return error }
+        guard let failure = error as? Failure else { return error }
         var words =
             failure.code == .unknownOutcome
             ? "Earlier snapshots are untouched; `breakwater repository snapshots` shows whether this one was committed"
@@ -108,8 +108,7 @@ struct BackupCommand: MemoryBoundCommand {
         if session.keptBytes > 0, failure.code != .unknownOutcome {
             words += ", and it goes on from the \(Words.bytes(session.keptBytes)) that are stored"
         }
-        failure.advice = [failure.advice, words].filter { !$0.isEmpty }.joined(separator: ". ")
-        return failure
+        return failure.advising(words)
     }
 
     private func conclude(_ bench: Workbench, _ snapshot: Snapshot, _ run: BackupRun, since start: UInt64) throws

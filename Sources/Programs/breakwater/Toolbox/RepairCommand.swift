@@ -61,8 +61,16 @@ struct RepairCommand: EngineCommand {
         throw Failure(
             .partial,
             "\(Words.count(UInt64(report.left.count), "object stays", "objects stay")) damaged, each named with the reason",
-            advice:
-                "What was repaired stays so. Name another vault with --from, or give the passphrase, and run it again.")
+            advice: "What was repaired stays so. \(advice(report))")
+    }
+
+    /// What can be done about what stays damaged. Another branch of the log is no damage that a vault could mend.
+    private func advice(_ report: RepairReport) -> String {
+        if let fork = report.forks.first(where: { !$0.isAccepted }), report.left.allSatisfy({ $0.damage == .forked }) {
+            return fork.advice
+        }
+        let key = passphrase.isGiven ? "" : ", or give the passphrase,"
+        return "Name \(others.isEmpty ? "another" : "one more") vault with --from\(key) and run it again."
     }
 
     /// Where a copy of this user made the vault.

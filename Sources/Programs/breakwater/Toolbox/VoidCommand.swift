@@ -8,8 +8,8 @@ struct VoidCommand: EngineCommand {
     static let configuration = CommandConfiguration(
         commandName: "void", abstract: "Give up a record of the log that no vault has any more, so that backups go on.",
         discussion: """
-            What was appended after that record has no effect for ever. Look first whether another vault has it: \
-            `breakwater repository check --also`.
+            What was appended after that record has no effect for ever. Look first whether another vault has it, and take \
+            it from there: `breakwater repository repair --from`.
             """)
 
     @OptionGroup var vault: VaultOptions

@@ -54,7 +54,8 @@ extension Log {
             return Failure(
                 .damaged,
                 "\(store.location) has lost its genesis: \(key) \(isThere ? "is damaged in both halves" : "is gone")",
-                advice: "Nothing was changed. Name another vault with --also: a copy of this one mirrors its log.")
+                advice: "Nothing was changed. `breakwater repository repair --from` takes it from a copy that was made "
+                    + "of this vault, which mirrors its log.")
         }
         return nil
     }

@@ -35,7 +35,7 @@ extension Log {
 
     /// How an interrupted log is read on, or given up from its interruption on.
     func whatToDo(_ cut: Interruption) -> String {
-        "`breakwater repository check` names what is hidden; --also names another vault, which may have the record; "
+        "`breakwater repository check` names what is hidden; `repair --from` takes the record from a vault that has it; "
             + "where none has, `breakwater repository void --vault \(store.location) --passphrase-file F \(cut.number)` gives it up."
     }
 }

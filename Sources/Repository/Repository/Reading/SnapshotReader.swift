@@ -189,7 +189,7 @@ package final class SnapshotReader: Sendable {
             .damaged,
             "chunk \(id) is in no pack of snapshot \(snapshot.id)"
                 + (templates.isEmpty ? "" : ", nor in the template on which it leans"),
-            advice: "Name the other vault with --also.")
+            advice: Repository.elsewhere + ".")
     }
 
     private func placed(_ id: ChunkID) -> Place? { places.access { $0 }.find(id) }
@@ -252,7 +252,8 @@ package final class SnapshotReader: Sendable {
         Failure(
             failure.code,
             "template \(snapshot.id.hex.prefix(12)) in the base repository at \(repository.store.location): \(failure.what)",
-            advice: "Check and repair the base repository, or name another vault of it with --base.", cause: failure)
+            advice: "Check and repair the base repository, or name another vault of it with --base.",
+            cause: failure.cause)
     }
 
     // MARK: - Many chunks
