@@ -261,7 +261,7 @@ import Testing
         // Without a term it can be read.
         let bytes = bytes(40)
         try store.put(try LockedEstate.key(bytes), bytes, use: .data)
-        #expect(throws: Failure(.refused, "")) { try estate.open(store.location) }
+        #expect(throws: Failure(.usage, "")) { try estate.open(store.location) }
         #expect(try estate.open(store.location, .reading).get(try LockedEstate.key(bytes), atMost: 1000) == bytes)
         // A vault in one bucket does not become one in two.
         let plain = try estate.engine.makeAddress()
