@@ -41,6 +41,19 @@ import Testing
         #expect(try run.events("error").first?["code"] as? String == "usage")
     }
 
+    /// A copy that comes to nothing leaves an empty folder as it was, and one in which something lies likewise.
+    @Test func aCopyThatFailsBeforeItPutsLeavesTheFolderEmpty() throws {
+        let toolbox = try Toolbox()
+        try toolbox.repository("init")
+        for slot in toolbox.objects("slots") { try FileManager.default.removeItem(atPath: toolbox("vault/" + slot)) }
+        try toolbox.makeDirectory("stood/tmp")
+        for (place, left) in [("new", []), ("deeper/down", []), ("stood", ["probe", "tmp"])] {
+            let run = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox(place)])
+            #expect(run.exit == .code(6) && run.errors.contains("no key slot"), "\(run.errors)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: toolbox(place)).sorted() == left)
+        }
+    }
+
     @Test func whatANewFileSystemOrAnInterruptedInitLeftIsTolerated() throws {
         let toolbox = try Toolbox()
         try toolbox.makeDirectory("vault/lost+found")

@@ -62,6 +62,42 @@ import Testing
         #expect(try toolbox.differences("large", "large-target") == [])
     }
 
+    /// What they had under way is taken away by the next, and nothing else is.
+    @Test func whatAKilledRestoreLeftIsTakenAwayByTheNext() throws {
+        let toolbox = try made("killed-restore")
+        try toolbox.write(toolbox.bytes(of: "large/0") + toolbox.bytes(of: "large/1"), "image")
+        try toolbox.repository("backup", ["--name", "large", toolbox("large")])
+        try toolbox.repository("backup", ["--name", "disk", "--disk", toolbox("image")])
+        try toolbox.makeDirectory("images")
+        let files = toolbox("target") + toolbox("large")
+        for (name, arguments, place) in [
+            ("large", ["--target", toolbox("target"), "--update"], files),
+            ("disk", ["--disk", toolbox("images/out")], toolbox("images")),
+        ] {
+            func temporaries() -> [String] {
+                ((try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []).filter {
+                    $0.hasPrefix(".breakwater-")
+                }
+            }
+            let whole = toolbox.arguments("restore", ["latest:\(name)"] + arguments)
+            let started = try toolbox.start(whole)
+            try wait(started) { !temporaries().isEmpty }
+            started.child.kill()
+            #expect(try toolbox.finish(started).exit == .signal(SIGKILL))
+            let left = temporaries()
+            #expect(!left.isEmpty)
+            let mine = place + "/.breakwater-0123456789abcdef"
+            try Data([7]).write(to: URL(fileURLWithPath: mine))
+            let next = try toolbox.run(whole)
+            #expect(next.exit == .code(0), "\(next.errors)")
+            #expect(try next.result["leftovers"] as? Int == left.count)
+            #expect(temporaries().map { place + "/" + $0 } == [mine])
+        }
+        #expect(try toolbox.bytes(of: "images/out") == toolbox.bytes(of: "image"))
+        try FileManager.default.removeItem(atPath: files + "/.breakwater-0123456789abcdef")
+        #expect(try toolbox.differences("large", "target") == [])
+    }
+
     @Test(arguments: [SIGINT, SIGTERM]) func aBackupThatIsToldToStopSaysSo(number: Int32) throws {
         let toolbox = try made("stopped")
         let before = toolbox.objects("packs").count

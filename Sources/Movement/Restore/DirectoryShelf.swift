@@ -8,20 +8,26 @@ import Synchronization
 final class DirectoryShelf: Sendable {
     final class Open: Sendable {
         let directory: Directory
-        init(_ directory: consuming Directory) { self.directory = directory }
+        /// By which temporary files in it are named.
+        let temporaries: TemporaryName
+
+        init(_ directory: consuming Directory) throws(Failure) {
+            temporaries = TemporaryName(.file, in: try directory.status().inode)
+            self.directory = directory
+        }
     }
 
-    private let root: Open
+    let root: Open
     private let kept = Mutex<[[UInt8]: Open]>([:])
     private static let most = 64
 
-    init(_ root: consuming Directory) { self.root = Open(root) }
+    init(_ root: consuming Directory) throws(Failure) { self.root = try Open(root) }
 
     /// The directory at a path below the target; the target itself for an empty path.
     func directory(_ path: [UInt8]) throws(Failure) -> Open {
         if path.isEmpty { return root }
         if let open = kept.withLock({ $0[path] }) { return open }
-        let open = Open(try root.directory.directory(path))
+        let open = try Open(try root.directory.directory(path))
         kept.withLock { kept in
             if kept.count >= Self.most { kept.removeAll(keepingCapacity: true) }
             kept[path] = open

@@ -8,7 +8,8 @@ import Synchronization
 /// zeros, or one in the format qcow2.
 ///
 /// The image is written under a temporary name beside its own, in the order in which its blocks lie in packs, and
-/// gets its name once it is whole and durable. A disk with a block missing is no disk: it is not left there.
+/// gets its name once it is whole and durable. A disk with a block missing is no disk: it is not left there. What a restore
+/// that was killed has left beside it is taken away first: while one runs, its temporary file is locked.
 package enum DiskRestore {
     package enum Format: String, Sendable, CaseIterable {
         case raw, qcow2
@@ -19,6 +20,8 @@ package enum DiskRestore {
         package var bytes: UInt64 = 0
         /// Bytes written: zeros are not.
         package var bytesWritten: UInt64 = 0
+        /// Temporary images of restores that were killed, which were taken away.
+        package var leftovers: UInt64 = 0
     }
 
     /// Blocks fetched at once: 1 GiB of disk.
@@ -36,10 +39,13 @@ package enum DiskRestore {
         try disk.reader.requireTemplates()
         let directory = try Directory(at: AbsolutePath(components: path.components.dropLast()).bytes)
         guard try directory.status(of: name) == nil else { throw taken(path) }
-        let temporary = Array((".breakwater-" + Hex.encode(surroundings.random(8))).utf8)
+        let temporaries = TemporaryName(.disk, in: try directory.status().inode)
+        let leftovers = sweep(directory, temporaries)
+        let temporary = temporaries.make(surroundings)
         let number = try directory.openBeneath(temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
         let image = Image(Descriptor(owning: number, label: path.description), disk: disk, watch: watch)
         do {
+            try lock(image.file, path)
             let layout = format == .qcow2 ? try QCOW2Layout(disk) : nil
             try image.file.truncate(to: layout?.fileSize ?? disk.size)
             try layout?.write { try image.write($0, at: $1) }
@@ -51,7 +57,37 @@ package enum DiskRestore {
             _ = try? directory.remove(temporary)
             throw error
         }
-        return Report(bytes: disk.size, bytesWritten: image.state.withLock { $0.progress.bytes })
+        return Report(
+            bytes: disk.size, bytesWritten: image.state.withLock { $0.progress.bytes }, leftovers: leftovers)
+    }
+
+    /// Locks a temporary image for as long as it is open, where the file system knows locks: elsewhere nobody takes it for a
+    /// leftover either, since that needs the lock.
+    /// - Throws: `.failed` when another restore did just that before it was locked.
+    private static func lock(_ file: borrowing Descriptor, _ path: AbsolutePath) throws(Failure) {
+        let isHeld = flock(file.number, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
+        let links = try FileStatus(of: file.number, label: path.description).links
+        guard !isHeld, links > 0 else {
+            throw Failure(
+                .failed, "another restore beside \(path) took its temporary file for a leftover",
+                advice: "Nothing was changed. Run it again.")
+        }
+    }
+
+    /// Takes away the images of restores that were killed, and counts them. Comfort only: where that cannot be done they stay,
+    /// and hurt nothing.
+    private static func sweep(_ directory: borrowing Directory, _ temporaries: TemporaryName) -> UInt64 {
+        var count: UInt64 = 0
+        for entry in (try? directory.entries()) ?? [] where temporaries.matches(entry.name) {
+            let number = directory.tryOpenBeneath(entry.name, flags: O_RDWR | O_NOFOLLOW | O_NONBLOCK)
+            guard number >= 0 else { continue }
+            defer { close(number) }
+            guard let status = try? FileStatus(of: number, label: ""), status.kind == .file,
+                flock(number, LOCK_EX | LOCK_NB) == 0, (try? directory.remove(entry.name)) ?? false
+            else { continue }
+            count += 1
+        }
+        return count
     }
 
     private static func taken(_ path: AbsolutePath) -> Failure {

@@ -18,6 +18,8 @@ package struct RestoreReport: Sendable {
     package var bytesWritten: UInt64 = 0
     /// Files that stood already as they should.
     package var unchanged: UInt64 = 0
+    /// Temporary files of a restore that was killed, which were taken away.
+    package var leftovers: UInt64 = 0
     /// Files, links and directories that were not delivered, or not whole.
     package private(set) var lost: UInt64 = 0
     /// Owners, modes and attributes that could not be set; the content is right.

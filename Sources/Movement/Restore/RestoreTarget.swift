@@ -12,6 +12,9 @@ final class RestoreTarget: Sendable {
     private let existing: RestoreOptions.Existing
     private let inherits: Bool
     private let surroundings: Surroundings
+    /// No other restore fills the target meanwhile, which could be about to name its temporary files. Never so where the
+    /// file system does not know locks.
+    private let isAlone: Bool
 
     init(_ path: AbsolutePath, existing: RestoreOptions.Existing, surroundings: Surroundings) throws(Failure) {
         try Directory.make(at: path.bytes)
@@ -19,10 +22,14 @@ final class RestoreTarget: Sendable {
         let attributes = try? FileAttributes(of: root.number, located: false, label: root.label).extended()
         inherits = (attributes ?? []).contains { $0.name == Array("system.posix_acl_default".utf8) }
         label = path.description
-        shelf = DirectoryShelf(root)
+        shelf = try DirectoryShelf(root)
+        isAlone = flock(shelf.root.directory.number, LOCK_EX | LOCK_NB) == 0
         self.existing = existing
         self.surroundings = surroundings
     }
+
+    /// A lock belongs to the open file, which a child has too that another thread is just starting.
+    deinit { flock(shelf.root.directory.number, LOCK_UN) }
 
     // MARK: - Before anything is made
 
@@ -49,6 +56,26 @@ final class RestoreTarget: Sendable {
             advice:
                 "Nothing was changed. Restore to an empty directory, or with --update, which replaces files that differ"
         )
+    }
+
+    // MARK: - What a restore that was killed has left
+
+    /// The names of its temporary files in a directory below the target. Comfort only: in a directory that cannot be looked
+    /// through they stay, and hurt nothing.
+    func leftovers(in path: [UInt8]) -> Set<[UInt8]> {
+        guard isAlone, let open = try? shelf.directory(path), let entries = try? open.directory.entries() else {
+            return []
+        }
+        return Set(entries.map(\.name).filter(open.temporaries.matches))
+    }
+
+    /// Takes those away that are files, as all of them are.
+    func remove(leftovers names: Set<[UInt8]>, in path: [UInt8]) {
+        guard let open = try? shelf.directory(path) else { return }
+        for name in names where (try? open.directory.status(of: name))?.kind == .file {
+            guard (try? open.directory.remove(name)) ?? false else { continue }
+            report.withLock { $0.leftovers += 1 }
+        }
     }
 
     // MARK: - Directories
@@ -85,7 +112,7 @@ final class RestoreTarget: Sendable {
         let entry = visit.entry
         do throws(Failure) {
             let parent = try shelf.directory(visit.parent)
-            let name = temporaryName()
+            let name = parent.temporaries.make(surroundings)
             switch entry.kind {
             case .symbolicLink: try parent.directory.makeSymbolicLink(name, to: entry.target)
             case .fifo: try parent.directory.makeNode(name, .fifo, device: 0)
@@ -117,7 +144,7 @@ final class RestoreTarget: Sendable {
             let slash = first.lastIndex(of: UInt8(ascii: "/"))
             let source = try shelf.directory(slash.map { Array(first[..<$0]) } ?? [])
             let parent = try shelf.directory(visit.parent)
-            let name = temporaryName()
+            let name = parent.temporaries.make(surroundings)
             try source.directory.link(slash.map { Array(first[($0 + 1)...]) } ?? first, to: parent.directory, as: name)
             do throws(Failure) {
                 try publish(name, as: visit.entry.name, in: parent.directory)
@@ -138,7 +165,8 @@ final class RestoreTarget: Sendable {
     /// The job of a file; nil when one stands that is left as it is.
     func job(_ visit: SnapshotWalk.Visit) throws(Failure) -> FileJob? {
         var replaces = false
-        if existing == .update, let status = try shelf.directory(visit.parent).directory.status(of: visit.entry.name) {
+        let parent = try shelf.directory(visit.parent)
+        if existing == .update, let status = try parent.directory.status(of: visit.entry.name) {
             let entry = visit.entry
             if status.kind == .file, status.size == entry.size, status.modifiedSeconds == entry.modified.seconds,
                 status.modifiedNanoseconds == entry.modified.nanoseconds
@@ -151,7 +179,9 @@ final class RestoreTarget: Sendable {
             }
             replaces = true
         }
-        return FileJob(parent: visit.parent, entry: visit.entry, temporary: temporaryName(), replaces: replaces)
+        return FileJob(
+            parent: visit.parent, entry: visit.entry, temporary: parent.temporaries.make(surroundings),
+            replaces: replaces)
     }
 
     /// Writes a piece under the temporary name.
@@ -221,7 +251,4 @@ final class RestoreTarget: Sendable {
     private var metadata: Metadata {
         Metadata(inherits: inherits) { path, failure in self.report.withLock { $0.loseAttribute(path, failure) } }
     }
-
-    /// A name that no snapshot can have meant: 64 random bits.
-    private func temporaryName() -> [UInt8] { Array((".breakwater-" + Hex.encode(surroundings.random(8))).utf8) }
 }

@@ -6,8 +6,8 @@ import Synchronization
 /// Restores what a plan says below a directory, and nowhere else.
 ///
 /// 1. Nothing of what is to be made may stand already (unless the options allow updating).
-/// 2. The tree is walked. Directories are made, closed to others; links, FIFOs and devices are made; of files the
-///    chunks are noted.
+/// 2. The tree is walked. Directories are made, closed to others; from those that stood, temporary files of a restore that
+///    was killed are taken away; links, FIFOs and devices are made; of files the chunks are noted.
 /// 3. Whenever enough chunks are noted they are fetched in the order in which they lie in packs, by several threads,
 ///    and written under temporary names. A file gets its own name when its last chunk is there: what bears its name
 ///    is whole. Holes are left.
@@ -60,6 +60,7 @@ package enum TreeRestore {
             // 1.
             if plan.options.existing == .refuse { try target.requireFree(plan.tops) }
             // 2.
+            sweep([], holding: plan.root)
             let target = target
             let walk = SnapshotWalk(reader: plan.reader) { path, failure in
                 target.lose("/" + String(decoding: path, as: UTF8.self), failure)
@@ -86,6 +87,7 @@ package enum TreeRestore {
             switch visit.entry.kind {
             case .directory:
                 guard let isNew = target.makeDirectory(visit) else { return false }
+                if !isNew { sweep(visit.path, holding: visit.entry.content) }
                 // A directory that stood and only leads on keeps its own attributes.
                 if isNew || !visit.isPassage {
                     var entry = visit.entry
@@ -101,6 +103,18 @@ package enum TreeRestore {
                 }
             }
             return true
+        }
+
+        /// Takes away what a restore that was killed has left in a directory that stood, unless the snapshot itself has
+        /// something of that name there.
+        private func sweep(_ path: [UInt8], holding content: ContentRef?) {
+            var names = target.leftovers(in: path)
+            guard !names.isEmpty else { return }
+            if let content {
+                // Where the snapshot cannot say, they stay; that it cannot, the walk finds and reports.
+                guard (try? plan.reader.forEachEntry(of: content) { names.remove($0.name) }) != nil else { return }
+            }
+            target.remove(leftovers: names, in: path)
         }
 
         /// Whether the file was met before under another name. What the snapshot calls one file has to be one in all

@@ -15,7 +15,7 @@ import Synchronization
 /// whole object, whose bytes were durable before it had a name.
 ///
 /// Only regular files are objects, and no symbolic link below the root is ever followed. Directories are made with
-/// mode 0700 and never removed, files with mode 0400: they are written once. A key that is the directory of another
+/// mode 0700 and never removed (but see `abandon`), files with mode 0400: they are written once. A key that is the directory of another
 /// key cannot be put; the repository names no such two.
 package final class DirectoryStore: MendingStore {
     package typealias Access = StoreAccess
@@ -82,6 +82,15 @@ package final class DirectoryStore: MendingStore {
         }
         let unit = UInt64(raw.f_frsize)
         return StoreSpace(total: UInt64(raw.f_blocks) &* unit, free: UInt64(raw.f_bavail) &* unit)
+    }
+
+    /// Takes the folders away that opening it for writing and a probe have made, if nothing else is there, so that a
+    /// directory that was empty is so again. Nothing can be put by this store afterwards.
+    /// - Throws: what the directory throws, when one of the two is not empty, for one.
+    package func abandon() throws(Failure) {
+        let own = [Self.temporaries, StoreProbe.folder].map { Array($0.utf8) }
+        guard try root.entries().allSatisfy({ own.contains($0.name) }) else { return }
+        for name in own { _ = try root.remove(name, directory: true) }
     }
 
     // MARK: - Reading

@@ -5,12 +5,15 @@ package import Platform
 /// Run when a vault is initialised and when it is opened for writing. A store that fails is opened for reading
 /// only, with the reason: on a store that overwrites, two appenders of one record would both believe they won.
 package enum StoreProbe {
+    /// The folder of what is put to find out.
+    package static let folder = "probe"
+
     /// Puts an object under `probe/`, and sees that a second put is refused, that what was put reads back, whole
     /// and in part, and that it is gone once deleted.
     /// - Throws: `.refused` when the contract is not kept; what the store throws when it does not work at all.
     package static func run(on store: any ObjectStore, _ surroundings: Surroundings) throws(Failure) {
         let mark = surroundings.random(16)
-        guard let key = StoreKey("probe/" + Hex.encode(mark)) else {
+        guard let key = StoreKey(folder + "/" + Hex.encode(mark)) else {
             throw Failure(.failed, "the name of the probe is no key")
         }
         let bytes = surroundings.random(64)

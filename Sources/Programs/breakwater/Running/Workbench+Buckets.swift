@@ -16,6 +16,22 @@ extension Workbench {
         _ = try S3Vault.lock(of: try S3Address(vault), for: .writing)
     }
 
+    /// Opens a vault for writing and proves that its store serves. When that or what is done with it fails and has put
+    /// nothing, a directory that was empty before is so again.
+    func fill<Result>(
+        _ vault: String, wasEmpty: Bool, _ body: (any ObjectStore) throws -> Result
+    ) throws -> Result {
+        let store = try store(at: vault, .writing)
+        do {
+            try StoreProbe.run(on: store, surroundings)
+            return try body(store)
+        } catch {
+            // Empty folders that stay hurt nothing; the first error is the one to tell.
+            if wasEmpty, let directory = store as? DirectoryStore { try? directory.abandon() }
+            throw error
+        }
+    }
+
     func bucket(at vault: String, _ access: StoreAccess) throws(Failure) -> any ObjectStore {
         let address = try S3Address(vault)
         let settings = try S3Settings(

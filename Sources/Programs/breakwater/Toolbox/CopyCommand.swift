@@ -38,11 +38,16 @@ struct CopyCommand: MemoryBoundCommand {
         }
         try bench.makePlace(of: target)
         let found = try bench.store(at: target, .reading)
+        var isEmpty = false
         if try !Workbench.isInBucket(target) && found.length(of: try Record.key(0)) == nil {
-            try VaultFolder.requireVacant(found.location)
+            isEmpty = try VaultFolder.requireVacant(found.location)
         }
-        let destination = try bench.store(at: target, .writing)
-        try StoreProbe.run(on: destination, bench.surroundings)
+        return try bench.fill(target, wasEmpty: isEmpty) { try copy(origin, to: $0, bench, since: start) }
+    }
+
+    private func copy(
+        _ origin: any ObjectStore, to destination: any ObjectStore, _ bench: Workbench, since start: UInt64
+    ) throws -> Int32 {
         var options = Replicator.Options()
         options.workers = max(3, bench.processors)
         options.base = try base.openAsSite(bench, .writing, passphrase)

@@ -138,13 +138,14 @@ struct ExportCommand: MemoryBoundCommand {
             DiskReader(reader, image), to: path, format: format, workers: max(2, bench.processors),
             surroundings: bench.surroundings, watch: { try progress.update(bytes: $0.bytes, files: 0) })
         for finding in reader.findings { bench.console.warn(finding) }
+        try bench.console.say(leftovers: report.leftovers)
         try bench.console.say(
             "Wrote a disk of \(Words.bytes(report.bytes)) to \(Words.visible(path.description)) as "
                 + "\(format.rawValue), of which \(Words.bytes(report.bytesWritten)) are not zeros.")
         try bench.console.tell([
             ("event", "result"), ("id", .text(found.id.hex)), ("disk", .text(path.description)),
             ("format", .text(format.rawValue)), ("bytes", .number(report.bytes)),
-            ("bytesWritten", .number(report.bytesWritten)),
+            ("bytesWritten", .number(report.bytesWritten)), ("leftovers", .number(report.leftovers)),
         ])
         return 0
     }

@@ -22,9 +22,11 @@ struct InitCommand: EngineCommand {
         // Looked at before it is opened for writing, which makes and sweeps its folder of temporaries.
         let found = try bench.store(at: vault.path, .reading)
         guard try found.length(of: try Record.key(0)) == nil else { throw taken(found.location) }
-        if !Workbench.isInBucket(vault.path) { try VaultFolder.requireVacant(found.location) }
-        let store = try bench.store(at: vault.path, .writing)
-        try StoreProbe.run(on: store, bench.surroundings)
+        let isEmpty = try !Workbench.isInBucket(vault.path) && VaultFolder.requireVacant(found.location)
+        return try bench.fill(vault.path, wasEmpty: isEmpty) { try make(in: $0, secret, bench) }
+    }
+
+    private func make(in store: any ObjectStore, _ secret: SlotKey, _ bench: Workbench) throws -> Int32 {
         let bundle = try KeyBundle.make(surroundings: bench.surroundings)
         let slot = try Slot.wrap(bundle, secret, surroundings: bench.surroundings)
         do throws(Failure) {

@@ -92,6 +92,7 @@ struct RestoreCommand: MemoryBoundCommand {
         let console = bench.console
         for problem in report.problems { console.warn("\(problem)") }
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
+        try console.say(leftovers: report.leftovers)
         try console.say(
             "Restored \(Words.count(report.files, "file", "files")) and "
                 + "\(Words.count(report.directories, "directory", "directories")), \(Words.bytes(report.bytes)), "
@@ -103,6 +104,7 @@ struct RestoreCommand: MemoryBoundCommand {
             ("others", .number(report.others)), ("bytes", .number(report.bytes)),
             ("bytesWritten", .number(report.bytesWritten)), ("unchanged", .number(report.unchanged)),
             ("lost", .number(report.lost)), ("attributesLost", .number(report.attributesLost)),
+            ("leftovers", .number(report.leftovers)),
             ("seconds", .fraction(seconds)),
         ])
         return report.failure
@@ -118,6 +120,7 @@ struct RestoreCommand: MemoryBoundCommand {
             disk, to: path, workers: options.workers, surroundings: bench.surroundings,
             watch: { try progress.update(bytes: $0.bytes, files: 0) })
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
+        try bench.console.say(leftovers: report.leftovers)
         try bench.console.say(
             "Restored a disk of \(Words.bytes(report.bytes)) to \(Words.visible(path.description)), "
                 + "of which \(Words.bytes(report.bytesWritten)) are not zeros, "
@@ -125,7 +128,15 @@ struct RestoreCommand: MemoryBoundCommand {
         try bench.console.tell([
             ("event", "result"), ("id", .text(reader.snapshot.id.hex)), ("disk", .text(path.description)),
             ("bytes", .number(report.bytes)), ("bytesWritten", .number(report.bytesWritten)),
-            ("seconds", .fraction(seconds)),
+            ("leftovers", .number(report.leftovers)), ("seconds", .fraction(seconds)),
         ])
+    }
+}
+
+extension Console {
+    /// That temporary files of a restore which was killed were taken away.
+    func say(leftovers count: UInt64) throws {
+        guard count > 0 else { return }
+        try say("Took away \(Words.count(count, "temporary file", "temporary files")) of a restore that was killed.")
     }
 }

@@ -1,0 +1,109 @@
+import Glibc
+import Platform
+import Restore
+import Support
+import Testing
+
+/// Temporary files of restores that were killed go with the next restore into that place, and nothing else goes.
+@Suite struct LeftoverTests {
+    private let estate: Estate
+    /// Where the source lies once it is restored to `target`.
+    private let place: String
+    private let update: RestoreOptions
+
+    init() throws {
+        estate = try Estate()
+        place = estate.temporary("target") + estate.source
+        var options = RestoreOptions()
+        options.existing = .update
+        update = options
+        try write([1, 2, 3], estate.source + "/file")
+    }
+
+    private func name(in directory: String, _ purpose: TemporaryName.Purpose = .file) throws -> String {
+        let names = TemporaryName(purpose, in: try Directory(at: directory).status().inode)
+        return directory + "/" + String(decoding: names.make(.system), as: UTF8.self)
+    }
+
+    private func last(_ path: String) -> Substring { path.split(separator: "/").last ?? "" }
+
+    @Test func filesOfAKilledRestoreGoFromEveryDirectoryThatStood() throws {
+        let snapshot = try estate.backUp([estate.source]).snapshot
+        #expect(try estate.restore(snapshot, to: "target").leftovers == 0)
+        let left = [try name(in: place), try name(in: place), try name(in: estate.temporary("target"))]
+        for path in left { try write([9], path) }
+        let report = try estate.restore(snapshot, to: "target", options: update)
+        #expect(report.leftovers == 3 && report.failure == nil)
+        #expect(!left.contains(where: exists))
+        #expect(try read(place + "/file") == [1, 2, 3])
+    }
+
+    @Test func whatIsNoneOfThoseStays() throws {
+        let snapshot = try estate.backUp([estate.source]).snapshot
+        _ = try estate.restore(snapshot, to: "target")
+        let own = try name(in: place)
+        var others = [
+            // Named like one, carried off from another directory, of a disk, and no file.
+            place + "/.breakwater-0123456789abcdef", place + "/.breakwater-" + String(repeating: "0", count: 32),
+            place + "/" + last(try name(in: estate.source)), try name(in: place, .disk), own + "0", own + ".old",
+        ]
+        for path in others { try write([9], path) }
+        let (link, directory) = (try name(in: place), try name(in: place))
+        #expect(symlink("file", link) == 0 && mkdir(directory, 0o700) == 0)
+        others += [link, directory]
+        #expect(try estate.restore(snapshot, to: "target", options: update).leftovers == 0)
+        #expect(others.allSatisfy(exists))
+    }
+
+    /// A backup of a place with a leftover in it, restored to that place.
+    @Test func whatTheSnapshotHoldsStays() throws {
+        try Directory.make(at: Array(place.utf8))
+        let path = try name(in: place)
+        try write([4, 5], estate.source + "/" + last(path))
+        let snapshot = try estate.backUp([estate.source]).snapshot
+        try write([9], path)
+        var report = try estate.restore(snapshot, to: "target", options: update)
+        #expect(report.leftovers == 0 && report.files == 2)
+        #expect(try read(path) == [4, 5])
+        report = try estate.restore(snapshot, to: "target", options: update)
+        #expect(report.leftovers == 0 && report.unchanged == 2)
+        // Also when only something else of it is asked for.
+        var part = update
+        part.include = [AbsolutePath(estate.source + "/file")]
+        #expect(try estate.restore(snapshot, to: "target", options: part).leftovers == 0)
+        #expect(exists(path))
+    }
+
+    @Test func nothingIsTakenFromARestoreThatRuns() throws {
+        let snapshot = try estate.backUp([estate.source]).snapshot
+        _ = try estate.restore(snapshot, to: "target")
+        let path = try name(in: place)
+        try write([9], path)
+        do {
+            // As the other restore holds it.
+            let other = try Directory(at: estate.temporary("target"))
+            #expect(flock(other.number, LOCK_EX | LOCK_NB) == 0)
+            #expect(try estate.restore(snapshot, to: "target", options: update).leftovers == 0)
+            #expect(exists(path))
+            flock(other.number, LOCK_UN)
+        }
+        #expect(try estate.restore(snapshot, to: "target", options: update).leftovers == 1)
+        #expect(!exists(path))
+    }
+
+    @Test func imagesOfKilledRestoresGoAndThoseUnderWayStay() throws {
+        var seed = Seed(3)
+        try write(seed.bytes(200_000), estate.temporary("image"))
+        let snapshot = try estate.backUpDisk(estate.temporary("image")).snapshot
+        let (dead, running) = (try name(in: estate.temporary.path, .disk), try name(in: estate.temporary.path, .disk))
+        let other = try name(in: estate.temporary.path)
+        for path in [dead, running, other] { try write([9], path) }
+        let held = try Descriptor.open(running, O_RDWR)
+        #expect(flock(held.number, LOCK_EX | LOCK_NB) == 0)
+        let report = try DiskRestore.run(
+            estate.disk(of: snapshot), to: AbsolutePath(estate.temporary("out")), surroundings: estate.surroundings)
+        #expect(report.leftovers == 1 && !exists(dead) && exists(running) && exists(other))
+        #expect(try read(estate.temporary("out")) == read(estate.temporary("image")))
+        flock(held.number, LOCK_UN)
+    }
+}
