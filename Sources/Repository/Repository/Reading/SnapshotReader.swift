@@ -219,16 +219,11 @@ package final class SnapshotReader: Sendable {
     }
 
     /// The chunk's part of its frame, if the bytes are the ones the id promises.
-    func verified(_ place: Place, _ frame: [UInt8]) throws(Failure) -> ArraySlice<UInt8> {
-        let start = Int(place.entry.inside)
-        let end = start + Int(place.entry.length)
-        guard end <= frame.count else { throw Failure(.damaged, "chunk \(place.entry.id) lies past its frame") }
-        let chunk = frame[start..<end]
-        let hash = unsafe chunk.withUnsafeBytes { unsafe SHA256.hash($0) }
-        guard secret.chunkID(contentHash: hash) == place.entry.id else {
+    private func verified(_ place: Place, _ frame: [UInt8]) throws(Failure) -> ArraySlice<UInt8> {
+        guard let part = verifiedParts(of: frame, at: [place])[0] else {
             throw Failure(.damaged, "chunk \(place.entry.id) in pack \(place.root) is not what its id promises")
         }
-        return chunk
+        return frame[part]
     }
 
     // MARK: - Templates
@@ -344,7 +339,7 @@ package final class SnapshotReader: Sendable {
             let mine = rest.prefix { $0.place.entry.frame == frame.number }
             rest = rest.dropFirst(mine.count)
             let bytes = (try? opened.get()) ?? []
-            for ((tag, place), part) in zip(mine, verified(mine.map(\.place), bytes)) {
+            for ((tag, place), part) in zip(mine, verifiedParts(of: bytes, at: mine.map(\.place))) {
                 let chunk: ArraySlice<UInt8>
                 if let part {
                     chunk = bytes[part]
@@ -360,7 +355,7 @@ package final class SnapshotReader: Sendable {
     }
 
     /// Where the chunks lie in their frame, of those whose bytes are the ones that their ids promise.
-    private func verified(_ places: [Place], _ frame: [UInt8]) -> [Range<Int>?] {
+    private func verifiedParts(of frame: [UInt8], at places: [Place]) -> [Range<Int>?] {
         let parts = places.map { place -> Range<Int>? in
             let start = Int(place.entry.inside)
             let end = start + Int(place.entry.length)
