@@ -60,7 +60,13 @@ import Testing
         #expect(lost["id"] as? String == ids[1] && lost["isThere"] as? Bool == true)
         let check = try toolbox.repository("check", also, exits: 6)
         #expect(try check.events("damaged").map { $0["object"] as? String } == [record(3)])
+        // What is left to do is the owner's word, and not another vault; who is about to give it is not told to.
+        for run in [listed, check] { #expect(run.errors.contains("accept-head --vault")) }
+        #expect(!check.errors.contains("repair --from"))
+        let asked = try toolbox.repository("accept-head", also + ["--text"], exits: 3)
+        #expect(!(asked.output + asked.errors).contains("accept-head --vault"))
         let repair = try toolbox.repository("repair", ["--from", toolbox("copy"), "--text"], exits: 5)
+        #expect(repair.errors.contains("accept-head --vault") && !repair.errors.contains("with --from"))
         #expect(repair.output.contains("copy --from \(toolbox("copy")) --to \(toolbox("vault"))"))
         // Nothing goes to the copy over what it has mirrored; from it comes what was lost.
         #expect(try copy(toolbox, exits: 3).errors.contains("check --vault"))
@@ -168,7 +174,10 @@ import Testing
         let check = try toolbox.repository("check", exits: 6)
         #expect(try check.events("damaged").map { $0["object"] as? String } == [record(0)])
         #expect(try check.result["snapshotsTouched"] as? [String] == ids.sorted())
-        #expect(try toolbox.repository("snapshots", exits: 6).errors.contains(record(0)))
+        for (verb, more) in [("snapshots", []), ("void", ["1"]), ("backup", ["--name", "desk", toolbox("source")])] {
+            let errors = try toolbox.repository(verb, more, exits: 6).errors
+            #expect(errors.contains(record(0)) && errors.contains("repair --from") && !errors.contains("--also"))
+        }
         let also = ["--also", toolbox("copy")]
         #expect(try self.ids(toolbox, also) == ids)
         try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")] + also)
@@ -176,6 +185,8 @@ import Testing
         let aided = try toolbox.repository("check", also, exits: 6)
         #expect((try aided.events("damaged").first?["recovery"] as? String)?.hasSuffix("/copy has it whole") == true)
         _ = try copy(toolbox, exits: 0)
+        try toolbox.repository("repair", ["--from", toolbox("copy")])
+        #expect(try self.ids(toolbox) == ids)
     }
 
     /// Neither tells of the other: both are what the mirror has, and one run puts them back.

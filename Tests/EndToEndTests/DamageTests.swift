@@ -69,6 +69,22 @@ import Testing
         #expect(try check.events("damaged").count == toolbox.objects("slots").count)
     }
 
+    @Test func withNoSlotLeftANewOneIsPutFromTheOtherVault() throws {
+        let toolbox = try made()
+        for slot in toolbox.objects("slots") { try FileManager.default.removeItem(atPath: toolbox("vault/" + slot)) }
+        for (verb, more) in [("snapshots", []), ("forget", ["--keep-last", "1"])] {
+            let errors = try toolbox.repository(verb, more, exits: 3).errors
+            #expect(errors.contains("keys add-passphrase --vault OTHER --also \(toolbox("vault"))"))
+        }
+        let added = try toolbox.run([
+            "repository", "keys", "add-passphrase", "--vault", toolbox("other"), "--also", toolbox("vault"),
+            "--passphrase-file", toolbox("passphrase"), "--new-passphrase-file", toolbox("passphrase"),
+        ])
+        #expect(added.exit == .code(0), "\(added.errors)")
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")])
+        #expect(try toolbox.differences("source", "target") == [])
+    }
+
     @Test func anOlderSnapshotIsNotPassedOffAsTheLatest() throws {
         let toolbox = try made()
         try toolbox.write("new", "source/new")

@@ -112,7 +112,8 @@ package final class Repository: Sendable {
         if let problem = search.problem { throw problem }
         throw Failure(
             .refused, "\(store.location) holds no key slot: its keys were destroyed, or the slots were removed",
-            advice: "`breakwater repository repair --from` takes them from another vault of the repository.")
+            advice: "Where another vault of the repository has slots, `restore --also` reads by them, and `breakwater "
+                + "repository keys add-passphrase --vault OTHER --also \(store.location)` puts one here.")
     }
 
     package static func slotNames(_ store: any ObjectStore) throws(Failure) -> [ObjectName] {

@@ -1,12 +1,15 @@
 import Platform
 import Repository
 
+extension Sequence<LogFork> {
+    /// What remains to be done about the first that the owner did not accept; empty where there is none.
+    var advice: String { first { !$0.isAccepted }?.advice ?? "" }
+}
+
 extension Console {
-    /// What of another branch of a log can be had, and how.
-    /// - Parameter advises: whether to say how this log is accepted as it is, where that was not done.
-    func tell(_ fork: LogFork, advises: Bool = true) throws {
+    /// What of another branch of a log can be had, and how. What remains to be done, the error at the end says.
+    func tell(_ fork: LogFork) throws {
         for snapshot in fork.snapshots { try say("    \(fork.meaning(of: snapshot))") }
-        if advises, !fork.isAccepted { try say("    \(fork.advice)") }
         try tell([
             ("event", "fork"), ("vault", .text(fork.vault)), ("mirroredBy", .text(fork.location)),
             ("firstRecord", .number(fork.first)), ("lastRecord", .number(fork.last)),

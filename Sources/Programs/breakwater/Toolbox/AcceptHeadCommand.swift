@@ -45,7 +45,7 @@ struct AcceptHeadCommand: EngineCommand {
         if let seen { try console.say("last seen: record \(seen.number), \(seen.hash.hex.prefix(16))") }
         for fork in forks {
             try console.say(fork.meaning)
-            try console.tell(fork, advises: false)
+            try console.tell(fork)
         }
         try console.say(
             "there now: record \(head.number), \(head.hash.hex.prefix(16)), with "

@@ -74,12 +74,18 @@ struct CheckCommand: MemoryBoundCommand {
 
     private static func damage(_ report: CheckReport) -> Failure {
         let (objects, snapshots) = (report.findings.count, report.snapshotsTouched.count)
+        // Another branch of the log is no damage that a vault could mend.
+        let help =
+            report.findings.allSatisfy { $0.damage == .forked }
+            ? ""
+            : "`breakwater repository repair --from` puts back what another vault has; `restore --also` takes what is "
+                + "damaged from there."
         return Failure(
             .damaged,
             "\(Words.count(UInt64(objects), "object is", "objects are")) damaged, touching "
                 + Words.count(UInt64(snapshots), "snapshot", "snapshots"),
-            advice: "Everything not named here is whole. `breakwater repository repair --from` puts back what another "
-                + "vault has; `restore --also` takes what is damaged from there.")
+            advice: "Everything not named here is whole."
+        ).advising(help).advising(report.forks.advice)
     }
 
     /// With the passphrase if there is one. When no slot is left whole to be opened by it, what needs no key is still

@@ -61,14 +61,13 @@ struct RepairCommand: EngineCommand {
         throw Failure(
             .partial,
             "\(Words.count(UInt64(report.left.count), "object stays", "objects stay")) damaged, each named with the reason",
-            advice: "What was repaired stays so. \(advice(report))")
+            advice: "What was repaired stays so."
+        ).advising(help(report)).advising(report.forks.advice)
     }
 
-    /// What can be done about what stays damaged. Another branch of the log is no damage that a vault could mend.
-    private func advice(_ report: RepairReport) -> String {
-        if let fork = report.forks.first(where: { !$0.isAccepted }), report.left.allSatisfy({ $0.damage == .forked }) {
-            return fork.advice
-        }
+    /// What may help with what stays damaged. Another branch of the log is no damage that a vault could mend.
+    private func help(_ report: RepairReport) -> String {
+        guard report.left.contains(where: { $0.damage != .forked }) else { return "" }
         let key = passphrase.isGiven ? "" : ", or give the passphrase,"
         return "Name \(others.isEmpty ? "another" : "one more") vault with --from\(key) and run it again."
     }

@@ -42,11 +42,13 @@ struct SnapshotsCommand: MemoryBoundCommand {
             for line in table.lines { try console.say(line) }
         }
         var cut = repository.log.shortfall
-        for fork in try repository.forks() {
+        let forks = try repository.forks()
+        for fork in forks {
             console.warn(fork.meaning)
             try console.tell(fork)
-            if !fork.isAccepted, cut == nil { cut = Failure(.partial, fork.meaning, advice: fork.advice) }
+            if !fork.isAccepted, cut == nil { cut = Failure(.partial, fork.meaning) }
         }
+        cut = cut?.advising(forks.advice)
         guard !damaged.isEmpty else {
             if let cut { throw cut }
             return 0
@@ -57,7 +59,8 @@ struct SnapshotsCommand: MemoryBoundCommand {
                 + damaged.map { "\($0.id.hex.prefix(12)) (\($0.problem.what))" }.joined(separator: "; ")
                 + (cut.map { "; besides, \($0.what)" } ?? ""),
             advice: "The others are safe. `breakwater repository check` names what is damaged; "
-                + "--also lets a restore take it from another vault.")
+                + "--also lets a restore take it from another vault."
+        ).advising(forks.advice)
     }
 }
 
