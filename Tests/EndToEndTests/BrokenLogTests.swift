@@ -94,7 +94,7 @@ import Testing
         #expect(try listed.objects.compactMap { $0["id"] as? String } == [ids[0]])
         let error = try #require(try listed.events("error").first)
         #expect((error["what"] as? String)?.contains("record 3 ") == true)
-        for word in ["check", "--also", "repository void"] {
+        for word in ["check", "repair --from", "repository void"] {
             #expect((error["advice"] as? String)?.contains(word) == true, "\(word)")
         }
         let copied = try copy(toolbox, exits: 5)

@@ -71,13 +71,15 @@ import Testing
 
     @Test func withNoSlotLeftANewOneIsPutFromTheOtherVault() throws {
         let toolbox = try made()
+        let copied = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox("copy")])
+        #expect(copied.exit == .code(0), "\(copied.errors)")
         for slot in toolbox.objects("slots") { try FileManager.default.removeItem(atPath: toolbox("vault/" + slot)) }
         for (verb, more) in [("snapshots", []), ("forget", ["--keep-last", "1"])] {
             let errors = try toolbox.repository(verb, more, exits: 3).errors
             #expect(errors.contains("keys add-passphrase --vault OTHER --also \(toolbox("vault"))"))
         }
         let added = try toolbox.run([
-            "repository", "keys", "add-passphrase", "--vault", toolbox("other"), "--also", toolbox("vault"),
+            "repository", "keys", "add-passphrase", "--vault", toolbox("copy"), "--also", toolbox("vault"),
             "--passphrase-file", toolbox("passphrase"), "--new-passphrase-file", toolbox("passphrase"),
         ])
         #expect(added.exit == .code(0), "\(added.errors)")
