@@ -6,6 +6,7 @@
 # make sanitize    the suites of the engine under the address sanitizer   [MODULES=Platform,ObjectStore]
 # make lint        format and style, warnings are errors
 # make bench-large opening, backup and restore at 100 million chunks   [CHUNKS=n] [PLACE=dir] [WRITE=1]
+# make bench-offsite copies over a slow line, and over one that loses packets; root only   [ROUNDS=3] [MEGABYTES=600] [WRITE=1]
 # make bench       a table against restic, borg, tar, cp and find   [ROUNDS=7] [SMALL=1] [WRITE=1]
 #
 # What stands on make's command line is in the environment of the scripts, whatever characters it has.
@@ -26,7 +27,7 @@ INSTALL := bash Sites/install/install.sh
 FIXTURE := $(BREAKWATER_FIXTURES)/desktop.raw
 RECIPE := $(shell find Fixtures/desktop -type f)
 
-.PHONY: build build-tests test demo simulate fuzz sanitize lint format bench bench-large packages-build packages-ceph packages-test packages-desktop fixtures clean
+.PHONY: build build-tests test demo simulate fuzz sanitize lint format bench bench-large bench-offsite packages-build packages-ceph packages-test packages-desktop fixtures clean
 
 build: packages-build
 	$(SWIFT_BUILD)
@@ -73,6 +74,10 @@ bench: build
 bench-large: build
 	@$(INSTALL) Sites/install/bench-large.txt
 	@python3 -B Sites/bench/large.py
+
+bench-offsite: build packages-ceph
+	@$(INSTALL) Sites/install/bench-offsite.txt
+	@python3 -B Sites/bench/offsite.py
 
 fixtures: packages-desktop $(FIXTURE)
 

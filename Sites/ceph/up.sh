@@ -1,9 +1,10 @@
 #!/bin/bash
 # up.sh DIR: starts a Ceph of one monitor, three OSDs and an S3 gateway, on loopback, over TLS with a CA of its own, with
 # nothing but the packages of packages.txt: no systemd, no containers. All state lies in DIR, which is emptied first.
+# The gateway alone listens at BREAKWATER_CEPH_ADDRESS where that is set to another address of this machine.
 #
 # When it returns 0, DIR holds what a client needs, readable by its owner only:
-#   endpoint        https://127.0.0.1:PORT
+#   endpoint        https://ADDRESS:PORT
 #   ca.pem          the CA that signed the gateway's certificate
 #   credentials     a file of AWS credentials, made anew at each start
 #   pids/NAME       the process of each daemon: mon.a, osd.0, osd.1, osd.2, rgw.a
@@ -22,6 +23,7 @@ find "$dir" -mindepth 1 -delete
 chmod 700 "$dir"
 umask 077
 mkdir -p "$dir"/{pids,mon,osd,run,log}
+address=${BREAKWATER_CEPH_ADDRESS:-127.0.0.1}
 
 fail() {
     for log in "$dir"/log/*; do
@@ -61,7 +63,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -s
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=localhost" \
     -keyout "$tls/gateway.key" -out "$tls/gateway.csr" 2>>"$dir/log/openssl"
 openssl x509 -req -in "$tls/gateway.csr" -CA "$dir/ca.pem" -CAkey "$tls/ca.key" -CAcreateserial -days 30 \
-    -extfile <(echo "subjectAltName=DNS:localhost,DNS:breakwater-virtual.localhost,IP:127.0.0.1") -out "$tls/gateway.pem" \
+    -extfile <(echo "subjectAltName=DNS:localhost,DNS:breakwater-virtual.localhost,IP:$address") -out "$tls/gateway.pem" \
     2>>"$dir/log/openssl"
 
 # 4. The cluster's configuration. A pool has three replicas and takes writes while two are there, so that an OSD may die;
@@ -104,7 +106,7 @@ osd_objectstore = bluestore
 bluestore_block_size = $((8 << 30))
 bluestore_fsck_on_mount = false
 osd_memory_target = 939524096
-rgw_frontends = beast ssl_endpoint=127.0.0.1:$gateway ssl_certificate=$tls/gateway.pem ssl_private_key=$tls/gateway.key
+rgw_frontends = beast ssl_endpoint=$address:$gateway ssl_certificate=$tls/gateway.pem ssl_private_key=$tls/gateway.key
 rgw_dns_name = localhost
 rgw_max_concurrent_requests = 256
 rgw_enable_usage_log = false
@@ -142,7 +144,7 @@ wait_for() {
 ask() { timeout 10 ceph --connect-timeout 5 "$@"; }
 osds_up() { ask osd stat -f json | grep -q '"num_up_osds":3[,}]'; }
 # Any answer over verified TLS.
-gateway_answers() { curl --silent --noproxy '*' --cacert "$dir/ca.pem" --max-time 10 "https://127.0.0.1:$gateway/"; }
+gateway_answers() { curl --silent --noproxy '*' --cacert "$dir/ca.pem" --max-time 10 "https://$address:$gateway/"; }
 
 monmaptool --create --clobber --fsid "$(sed -n 's/^fsid = //p' "$CEPH_CONF")" \
     --addv a "[v2:127.0.0.1:$monitor,v1:127.0.0.1:$monitor_old]" "$dir/monmap" >>"$dir/log/mon.mkfs" 2>&1
@@ -171,4 +173,4 @@ aws_access_key_id = $access
 aws_secret_access_key = $secret
 CONF
 rm -f "$dir/log/user"
-echo "https://127.0.0.1:$gateway" >"$dir/endpoint"
+echo "https://$address:$gateway" >"$dir/endpoint"
