@@ -31,7 +31,7 @@ package struct Replicator: Sendable {
         package var expected: RepositoryID?
         /// Name of the vault to make, where a coordinator has chosen one.
         package var newVault: VaultID?
-        /// Packs fetched at the same time; each is held in memory whole.
+        /// Packs fetched and put at the same time; each is held in memory whole.
         package var workers = 3
         /// The base repository at the destination, with its site's key, for snapshots that lean on its templates.
         package var base: Repository?

@@ -108,7 +108,8 @@ struct SnapshotCopy {
 
         let tally = Monitor(PackTransfer.Tally())
         let transfer = PackTransfer(
-            source: source, target: target, session: session, meter: meter, isCancelled: isCancelled)
+            source: source, target: target, session: session, meter: meter, workers: workers,
+            isCancelled: isCancelled)
         defer {
             let done = tally.access { $0 }
             report.packs += done.packs
@@ -116,7 +117,7 @@ struct SnapshotCopy {
             report.bytesSent += done.bytes
             if !done.put.isEmpty { hasPut = true }
         }
-        try transfer.run(plan.missing, workers: workers, tally: tally)
+        try transfer.run(plan.missing, tally: tally)
         var objects = tally.access { $0.put }.sorted { $0.name < $1.name }
 
         let envelopes = clear.envelopes.flatMap(origin.wraps(of:))

@@ -38,6 +38,8 @@ struct curl_exchange {
     size_t body_count;
     /// Never sent twice: a connection that dies under it ends the exchange as broken.
     bool once;
+    /// Whether the line to the server is known to lose packets whatever it carries; set when that turns out.
+    bool is_lossy;
 
     // The answer. What comes with a status of 200 to 299 goes to `content`, what comes with another to `problem`.
     void *content;

@@ -49,7 +49,6 @@ struct CopyCommand: MemoryBoundCommand {
         _ origin: any ObjectStore, to destination: any ObjectStore, _ bench: Workbench, since start: UInt64
     ) throws -> Int32 {
         var options = Replicator.Options()
-        options.workers = max(3, bench.processors)
         options.base = try base.openAsSite(bench, .writing, passphrase)
         let replicator = Replicator(
             from: origin, to: destination, siteKeys: ClientSiteKeys(bench, passphrase: passphrase),

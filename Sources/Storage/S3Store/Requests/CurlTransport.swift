@@ -4,7 +4,7 @@ internal import Platform
 /// HTTP/1.1 by libcurl. A connection stays open between requests, one for each thread that is at it at a time.
 package final class CurlTransport: HTTPTransport {
     private let authority: String?
-    private let idle = Monitor<[Client]>([])
+    private let state = Monitor(State())
     /// More threads than this do not work on one store.
     private static let mostIdle = 32
 
@@ -20,19 +20,33 @@ package final class CurlTransport: HTTPTransport {
         deinit { unsafe curl_client_free(pointer) }
     }
 
+    private struct State {
+        var idle: [Client] = []
+        /// What one connection learns of the line is so for all of them.
+        var isLossy = false
+    }
+
     package func exchange(_ request: HTTPRequest, _ body: Payload?) -> HTTPOutcome {
-        guard let client = idle.access({ $0.popLast() }) ?? Client(authority: authority) else {
+        let (kept, known) = state.access { ($0.idle.popLast(), $0.isLossy) }
+        guard let client = kept ?? Client(authority: authority) else {
             return .impossible(reason: "libcurl cannot be set up")
         }
-        let outcome = Self.perform(request, body, on: client)
-        idle.access { if $0.count < Self.mostIdle { $0.append(client) } }
+        var isLossy = known
+        let outcome = Self.perform(request, body, on: client, isLossy: &isLossy)
+        state.access {
+            if isLossy { $0.isLossy = true }
+            if $0.idle.count < Self.mostIdle { $0.idle.append(client) }
+        }
         return outcome
     }
 
     private static let longestProblem = 16 << 10
 
-    private static func perform(_ request: HTTPRequest, _ body: Payload?, on client: Client) -> HTTPOutcome {
+    private static func perform(
+        _ request: HTTPRequest, _ body: Payload?, on client: Client, isLossy: inout Bool
+    ) -> HTTPOutcome {
         var exchange = unsafe curl_exchange()
+        unsafe exchange.is_lossy = isLossy
         unsafe exchange.once = request.once
         if let body {
             unsafe exchange.body = body.bytes.baseAddress
@@ -57,6 +71,7 @@ package final class CurlTransport: HTTPTransport {
             }
             filled = unsafe exchange.content_count
         }
+        isLossy = unsafe exchange.is_lossy
         let reason = unsafe text(exchange.reason)
         switch unsafe exchange.outcome {
         case curl_answered:
