@@ -85,6 +85,38 @@ import Testing
         #expect(try (copy(toolbox, exits: 0).result["copied"] as? [String])?.count == 1)
     }
 
+    /// Nobody remembers the vault's head, and its records are those that the copy has mirrored: what was copied since tells.
+    @Test func aVaultPutBackToWhatItsOwnerGaveUpIsNamedByItsCopy() throws {
+        let (toolbox, _) = try made()
+        let files = FileManager.default
+        for text in ["three", "four"] {
+            try toolbox.write(text, "source/\(text)")
+            try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        }
+        _ = try copy(toolbox, exits: 0)
+        try files.copyItem(atPath: toolbox("vault"), toPath: toolbox("left"))
+        for number in 3...8 { try replace(toolbox, record(number), with: nil) }
+        try files.removeItem(atPath: toolbox("state/heads"))
+        try toolbox.write("five", "source/five")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let also = ["--also", toolbox("copy")]
+        #expect(try toolbox.repository("accept-head", also + ["--yes"]).result["accepted"] as? Bool == true)
+        let later = try #require((try copy(toolbox, exits: 0).result["copied"] as? [String])?.first)
+        try files.removeItem(atPath: toolbox("vault"))
+        try files.moveItem(atPath: toolbox("left"), toPath: toolbox("vault"))
+        try files.removeItem(atPath: toolbox("state/heads"))
+
+        let repair = try toolbox.repository("repair", ["--from", toolbox("copy")], exits: 5)
+        let fork = try #require(try repair.events("fork").first)
+        #expect(fork["firstRecord"] as? Int == 4 && fork["accepted"] as? Bool == false)
+        let lost = try #require((fork["snapshots"] as? [[String: Any]])?.first)
+        #expect(lost["id"] as? String == later && lost["isThere"] as? Bool == true)
+        #expect(try toolbox.repository("snapshots", also, exits: 5).events("fork").count == 1)
+        try toolbox.repository("check", also, exits: 6)
+        #expect(try toolbox.repository("accept-head", also + ["--yes"]).result["accepted"] as? Bool == true)
+        #expect(try toolbox.repository("repair", ["--from", toolbox("copy")]).result["left"] as? Int == 0)
+    }
+
     // MARK: - A record
 
     @Test(arguments: [nil, "junk"] as [String?]) func aLostRecordIsSaidByEverybody(junk: String?) throws {

@@ -80,6 +80,39 @@ import Testing
         try toolbox.repository("repair", ["--from", toolbox("nowhere")], exits: 4)
     }
 
+    /// The copy has no block of a pack that was repacked, and every chunk of it.
+    @Test func aRepackedPackIsRepairedFromACopyOfWhatItWasMadeOf() throws {
+        let toolbox = try Toolbox()
+        try toolbox.repository("init")
+        var seed = Seed(13)
+        for number in 0..<8 { try toolbox.write(seed.bytes(300_000), "source/\(number)") }
+        let whole = try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        for number in 2..<8 { try FileManager.default.removeItem(atPath: toolbox("source/\(number)")) }
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let copy = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox("copy")])
+        #expect(copy.exit == .code(0), "\(copy.errors)")
+        try toolbox.repository("forget", [try #require(try whole.result["id"] as? String)])
+        let before = Set(toolbox.objects("packs"))
+        try toolbox.repository("collect")
+        let packs = toolbox.objects("packs").filter { !before.contains($0) }
+        let pack = try #require(packs.first)
+        #expect(packs.count == 1)
+        let id = try toolbox.snapshot("desk")
+        try toolbox.damage(pack)
+
+        let alone = try toolbox.repository("repair", ["--dry-run"], exits: 5)
+        #expect(try alone.events("left").map { $0["object"] as? String } == [pack])
+        let keyless = try toolbox.run(
+            ["repository", "repair", "--vault", toolbox("vault"), "--from", toolbox("copy"), "--dry-run"])
+        #expect(keyless.exit == .code(5) && keyless.output.contains("passphrase"))
+        let run = try toolbox.repository("repair", ["--from", toolbox("copy")])
+        #expect(try run.events("repaired").map { $0["object"] as? String } == [pack])
+        #expect(try toolbox.repository("check", ["--read-data"]).result["clean"] as? Bool == true)
+        try toolbox.repository("restore", [id, "--target", toolbox("target")])
+        #expect(try toolbox.differences("source", "target") == [])
+        #expect(try toolbox.repository("repair", ["--text"]).output.contains("Nothing is damaged."))
+    }
+
     @Test func aKeylessCheckGoesOnWhereItStopped() throws {
         let toolbox = try made()
         func run(_ more: [String], exits code: Int32 = 0) throws -> Toolbox.Run {

@@ -117,6 +117,76 @@ struct ForkTests {
         #expect(try forgetful.run().copied == [next])
     }
 
+    /// The mirror is of the branch that was left until the accepted one is as long; what was copied since tells.
+    @Test func aVaultThatWentBackToABranchThatWasLeftIsNamed() throws {
+        let pair = try Pair(seed: 35)
+        try pair.siteKeys.take(pair.site, at: "origin")
+        let kept = try pair.backUp(pair.surroundings.random(50_000))
+        let forgetful = Replicator(
+            from: pair.origin, to: pair.copy, siteKeys: pair.siteKeys, heads: NoHeadMemory(),
+            surroundings: pair.surroundings)
+        #expect(try forgetful.run().copied == [kept])
+        let first = try pair.open(pair.origin).log.state.head + 1
+        for _ in 0..<3 { try pair.backUp(pair.surroundings.random(50_000)) }
+        let end = try pair.open(pair.origin).log.state.head
+        #expect(try forgetful.run().copied.count == 3)
+        let left = pair.origin.copy()
+        for number in first...end { pair.origin.forget(try Record.key(number).text) }
+        let later = try pair.backUp(pair.surroundings.random(50_000))
+        let owner = try open(pair)
+        try owner.accept(LogHead(of: owner.log.state))
+        #expect(try owner.log.refresh().head < end)
+        #expect(try forgetful.run().copied == [later])
+        let copy = try keyless(pair.copy, pair)
+        #expect(try open(pair, also: [copy]).forks().allSatisfy { $0.isMirrored && $0.isAccepted })
+
+        func leftBranch() throws -> Repository {
+            try Repository.open(
+                left, .passphrase(pair.passphrase), heads: NoHeadMemory(), surroundings: pair.surroundings,
+                also: [copy])
+        }
+        let fork = try #require(try leftBranch().forks().first)
+        #expect(!fork.isMirrored && !fork.isAccepted && fork.records == 1 && fork.first > first)
+        #expect(fork.snapshots.map(\.id) == [later] && fork.snapshots.allSatisfy(\.isThere))
+        let key = try Record.key(fork.first).text
+        let report = try Checker.check(try leftBranch())
+        #expect(report.findings.map(\.object) == [key] && report.findings[0].damage == .forked)
+        var repairer = Repairer(
+            left, .passphrase(pair.passphrase), from: [copy], heads: NoHeadMemory(), surroundings: pair.surroundings)
+        #expect(try repairer.run().left.map(\.object) == [key])
+        // Its owner may take that one after all.
+        let again = try leftBranch()
+        try again.accept(LogHead(of: again.log.state))
+        #expect(try leftBranch().forks().map(\.isAccepted) == [true])
+        #expect(try Checker.check(try leftBranch()).isClean)
+    }
+
+    /// Its mirror is of the accepted branch by then; what was copied last still is of the other.
+    @Test func anAcceptedBranchOfWhichNothingWasCopiedYetStaysAccepted() throws {
+        let pair = try Pair(seed: 36)
+        try pair.siteKeys.take(pair.site, at: "origin")
+        try pair.backUp(pair.surroundings.random(50_000))
+        let forgetful = Replicator(
+            from: pair.origin, to: pair.copy, siteKeys: pair.siteKeys, heads: NoHeadMemory(),
+            surroundings: pair.surroundings)
+        _ = try forgetful.run()
+        let first = try pair.open(pair.origin).log.state.head + 1
+        try pair.backUp(pair.surroundings.random(50_000))
+        let end = try pair.open(pair.origin).log.state.head
+        _ = try forgetful.run()
+        for number in first...end { pair.origin.forget(try Record.key(number).text) }
+        let owner = try open(pair)
+        try owner.accept(LogHead(of: owner.log.state))
+        for _ in 0..<3 { try owner.release(try owner.claim(.session(.random(pair.surroundings)))) }
+        #expect(try forgetful.run().copied == [])
+        let repository = try open(pair, also: [try keyless(pair.copy, pair)])
+        #expect(try repository.forks().map(\.isAccepted) == [true])
+        #expect(try Checker.check(repository).isClean)
+        let next = try pair.backUp(pair.surroundings.random(50_000))
+        #expect(try forgetful.run().copied == [next])
+        #expect(try open(pair, also: [try keyless(pair.copy, pair)]).forks() == [])
+    }
+
     @Test func whichOfTwoBranchesIsTheLatestIsNotGuessed() throws {
         let pair = try Pair(seed: 34)
         try pair.siteKeys.take(pair.site, at: "origin")

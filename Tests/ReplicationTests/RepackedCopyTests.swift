@@ -61,6 +61,28 @@ struct RepackedCopyTests {
         #expect(try pair.content(of: second, in: pair.copy) == shared)
     }
 
+    /// A repacked pack was lost and made anew from the copy, which then takes a snapshot that names the lost one.
+    @Test func whatWasMadeAnewFromTheCopyIsCopiedToIt() throws {
+        let first = try pair.backUp(dead + shared)
+        let second = try pair.backUp(shared)
+        _ = try pair.replicator().run()
+        try forget([first], in: pair.origin)
+        try repack(pair.origin)
+        let third = try pair.backUp(shared + dead.prefix(1000))
+        let moved = try pair.open(pair.origin).log.state.moved.values
+        let pack = try #require(moved.first?.objects.first?.name)
+        pair.origin.lose(pack.path)
+        let site = try pair.siteKeys.find(for: pair.bundle.repository, at: pair.origin.location)
+        var repairer = Repairer(
+            pair.origin, .passphrase(pair.passphrase), from: [try pair.open(pair.copy)], site: site,
+            heads: NoHeadMemory(), surroundings: pair.surroundings)
+        #expect(try repairer.run().healed.map(\.object) == [pack.path])
+        #expect(try pair.content(of: third, in: pair.origin) == shared + dead.prefix(1000))
+        #expect(try pair.replicator().run().copied == [third])
+        #expect(try pair.content(of: third, in: pair.copy) == shared + dead.prefix(1000))
+        #expect(try pair.content(of: second, in: pair.copy) == shared)
+    }
+
     /// Both moved the same pack, each leaving out what the other keeps.
     @Test func bothVaultsMovedTheSamePack() throws {
         // In the pack in which what is shared begins.

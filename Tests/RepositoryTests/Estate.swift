@@ -34,8 +34,10 @@ final class Estate: Sendable {
 
     func bytes(_ count: Int) -> [UInt8] { surroundings.random(count) }
 
-    func backUp(_ content: [UInt8], name: String, resources: Resources = Resources()) throws -> Snapshot {
-        let session = try open(resources: resources).beginBackup()
+    func backUp(
+        _ content: [UInt8], name: String, resources: Resources = Resources(), into repository: Repository? = nil
+    ) throws -> Snapshot {
+        let session = try (repository ?? open(resources: resources)).beginBackup()
         var writer = session.makeContentWriter(.tree)
         try writer.append(content)
         let reference = try writer.finish()

@@ -34,6 +34,13 @@ package final class Repository: Sendable {
         self.base = base
     }
 
+    /// The same vault, looked at with other keys.
+    func with(_ keys: Keys) -> Repository {
+        Repository(
+            store: store, log: log, keys: keys, objects: objects, surroundings: surroundings, resources: resources,
+            alternates: alternates, base: base)
+    }
+
     // MARK: - Opening
 
     /// How an opener comes by keys.

@@ -1,7 +1,8 @@
 package import Platform
 internal import Sealing
 
-/// Another branch of a vault's log, as another vault mirrored it: the log lost its end, and went on with other records.
+/// Another branch of a vault's log, as another vault mirrored it or copied from it: the log lost its end, and went on with
+/// other records; or it was put back to a branch that had been given up.
 ///
 /// The log decides: what only the other branch says is no part of the vault. It is named, so that what was committed there
 /// can be had where it still lies.
@@ -23,6 +24,9 @@ package struct LogFork: Sendable, Equatable {
     package var vault: String
     /// Where the vault lies that mirrored the branch.
     package var location: String
+    /// Its mirror has the branch. Otherwise what was copied from there tells of it, and of no more of its records than those
+    /// that committed that.
+    package var isMirrored: Bool
     /// It is another vault, and no copy of this one.
     package var isOfAnotherVault: Bool
     /// The first record that is another here than there.
@@ -41,6 +45,11 @@ package struct LogFork: Sendable, Equatable {
     /// A sentence without a full stop.
     package var meaning: String {
         func count(_ number: UInt64, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+        guard isMirrored else {
+            return
+                "\(location) copied \(count(records, "snapshot")) from another branch of the log, the first by record "
+                + "\(first), which is another here: the log went back to a branch that had been left"
+        }
         let range = first == last ? "record \(first)" : "records \(first) to \(last)"
         var text =
             "\(range) of the log as \(location) mirrored it \(first == last ? "is" : "are") not in it: it lost its end "

@@ -160,6 +160,12 @@ package struct LogState: Sendable, Equatable {
         return out
     }
 
+    /// The roots whose content lies in a pack now, or in it among others: its own, and those that were repacked into it.
+    /// In another vault they may be where they were, or repacked into others.
+    func roots(in pack: Digest) -> [Digest] {
+        [pack] + moved.keys.filter { $0 != pack && packs(for: $0).contains(pack) }.sorted()
+    }
+
     /// Digests of everything a snapshot needs: manifest, sets, envelopes, and the packs its sets name.
     package func needs(of snapshot: Committed, _ pages: any PageSource) throws(Failure) -> Set<Digest> {
         var needed: Set<Digest> = [snapshot.manifest.name.digest]

@@ -3,7 +3,8 @@ package import Platform
 internal import Sealing
 
 /// Looking for other branches of this vault's log in the vaults at hand: in their mirrors of it, or in their own logs where
-/// they are copies of this vault.
+/// they are copies of this vault; and in what they copied from it, since a mirror is of the branch that was left until the
+/// one that went on is as long.
 ///
 /// From the last record that was mirrored back to one that is this log's: where the mirror does not fork, that is the
 /// first one read.
@@ -11,11 +12,45 @@ extension Repository {
     package func forks() throws(Failure) -> [LogFork] {
         var forks: [LogFork] = []
         for other in alternates {
-            for folder in ["origins/\(vault)/log"] + (other.vault == vault ? ["log"] : []) {
-                if let fork = try fork(in: other, folder) { forks.append(fork) }
-            }
+            let folders = ["origins/\(vault)/log"] + (other.vault == vault ? ["log"] : [])
+            var found: [LogFork] = []
+            for folder in folders { if let fork = try fork(in: other, folder) { found.append(fork) } }
+            if found.isEmpty, let fork = try forkOfCopies(in: other) { found = [fork] }
+            forks += found
         }
         return forks
+    }
+
+    /// By the last snapshot that was copied from here: the commit of a copy names the record that committed it at the
+    /// origin, by number and hash. Older ones may be of branches that were left with the owner's word.
+    private func forkOfCopies(in other: Repository) throws(Failure) -> LogFork? {
+        let there = try other.log.refresh()
+        let state = try log.refresh()
+        var copied: [(number: UInt64, snapshot: LogState.Committed)] = []
+        var (shared, isLastStrange) = (Set<UInt64>(), false)
+        for snapshot in there.snapshots.values.sorted(by: { $0.record < $1.record }) {
+            guard case .copied(let origin, let number, let hash) = snapshot.origin, origin == vault,
+                number <= state.head, let isHere = try log.holds(hash, at: number)
+            else { continue }
+            isLastStrange = !isHere
+            if isHere { shared.insert(number) } else { copied.append((number, snapshot)) }
+        }
+        let numbers = copied.map(\.number)
+        guard isLastStrange, let first = numbers.min(), let last = numbers.max() else { return nil }
+        // Somewhere between the two the branches part.
+        let common = shared.filter { $0 < first }.max() ?? 0
+        let lost = copied.filter { one in
+            let id = one.snapshot.manifest.name.digest
+            return state.snapshots[id] == nil && !state.forgotten.contains(id)
+        }
+        return LogFork(
+            vault: store.location, location: other.store.location, isMirrored: false,
+            isOfAnotherVault: other.vault != vault, first: first, last: last, records: UInt64(copied.count),
+            statements: 0,
+            snapshots: lost.map {
+                .init(id: $0.snapshot.manifest.name.digest, record: $0.number, isThere: !$0.snapshot.isForgotten)
+            },
+            isAccepted: state.acceptedHeads.keys.contains { $0 + 1 > common })
     }
 
     private func fork(in other: Repository, _ folder: String) throws(Failure) -> LogFork? {
@@ -36,9 +71,9 @@ extension Repository {
         branch.reverse()
         guard let first = branch.first?.number, let end = branch.last?.number else { return nil }
         return LogFork(
-            vault: store.location, location: other.store.location, isOfAnotherVault: other.vault != vault, first: first,
-            last: end,
-            records: UInt64(branch.count), statements: UInt64(branch.count { $0.isOfTheRoot }),
+            vault: store.location, location: other.store.location, isMirrored: true,
+            isOfAnotherVault: other.vault != vault, first: first, last: end, records: UInt64(branch.count),
+            statements: UInt64(branch.count { $0.isOfTheRoot }),
             snapshots: try lost(branch, state, other),
             isAccepted: state.acceptedHeads.keys.contains { $0 + 1 >= first })
     }
@@ -102,6 +137,12 @@ extension Repository {
 }
 
 extension Log {
+    /// Whether the record of this log at that number has a hash; nil where it cannot be read.
+    fileprivate func holds(_ hash: Digest, at number: UInt64) throws(Failure) -> Bool? {
+        if let known = self.hash(of: number) { return known == hash }
+        return try Self.halves(store, number)?.either.map { Record.hash(ofRecord: $0) == hash }
+    }
+
     /// Whether an object that was mirrored is what this log has at that number.
     fileprivate func holds(_ object: [UInt8], at number: UInt64) throws(Failure) -> Bool {
         let halves = Record.Halves(object).different

@@ -98,6 +98,9 @@ package struct PackKeys: Sendable {
     private let session: SessionKey
     private let salt: [UInt8]
 
+    /// The session whose key they are made of.
+    var origin: SessionID { session.session }
+
     init(_ session: SessionKey, salt: [UInt8]) {
         self.session = session
         self.salt = salt
@@ -150,6 +153,29 @@ package struct PackTable: Sendable, Hashable {
                 })
         }
         try decoder.finish()
+    }
+
+    /// What a pack of that length holds by the word of a segment; nil unless that can be all of it: frames and chunks must
+    /// lie one after another, and a table that says so must take the room that is left for it. Of what kind the frames
+    /// are a segment does not tell: they are taken for data, which costs only order.
+    init?(_ entries: [SegmentEntry], packLength: UInt64) {
+        guard let body = PackLayout.bodyLength(of: packLength) else { return nil }
+        var (start, end, inside) = (UInt64(0), UInt64(PackLayout.headerByteCount), UInt64(0))
+        for entry in entries.sorted(by: { ($0.frame, $0.inside) < ($1.frame, $1.inside) }) {
+            if Int(entry.frame) == frames.count {
+                (start, inside) = (end, 0)
+                end += UInt64(entry.sealedLength)
+                frames.append(Frame(sealedLength: entry.sealedLength, kind: .data, chunks: []))
+            }
+            let last = frames.count - 1
+            guard Int(entry.frame) == last, UInt64(entry.offset) == start, UInt64(entry.inside) == inside,
+                entry.sealedLength == frames[last].sealedLength, entry.length > 0
+            else { return nil }
+            frames[last].chunks.append(ChunkRef(id: entry.id, length: UInt64(entry.length)))
+            inside += UInt64(entry.length)
+        }
+        let table = UInt64(bytes.count + AESGCM.tagByteCount)
+        guard end + table + UInt64(PackLayout.footerByteCount) == body else { return nil }
     }
 
     /// Each chunk with its place, as an index holds it.

@@ -35,10 +35,11 @@ package final class PackOpener: Sendable {
         package var isMissing: Bool
     }
 
-    package init(_ repository: Repository, envelopes: [SessionID: Digest]) {
+    /// - Parameter vaults: to look for packs in; nil for the repository's own and its alternates.
+    package init(_ repository: Repository, envelopes: [SessionID: Digest], in vaults: [Repository]? = nil) {
         self.repository = repository
         self.envelopes = envelopes
-        vaults = [repository] + repository.alternates
+        self.vaults = vaults ?? [repository] + repository.alternates
     }
 
     /// What had to be taken from another vault, or could not be had at all.
@@ -153,7 +154,10 @@ package final class PackOpener: Sendable {
     // MARK: - Tables
 
     /// What a pack holds, from its own sealed table.
-    package func table(_ root: Digest) throws(Failure) -> PackTable {
+    package func table(_ root: Digest) throws(Failure) -> PackTable { try contents(root).table }
+
+    /// The same, and the session whose key opens it.
+    func contents(_ root: Digest) throws(Failure) -> (origin: SessionID, table: PackTable) {
         try inAnyVault(root) { store, name, keys throws(Failure) in
             let key = try name.key()
             guard let length = try store.length(of: key), let body = PackLayout.bodyLength(of: length) else {
@@ -173,7 +177,7 @@ package final class PackOpener: Sendable {
             } catch  where error.code == .damaged {
                 throw Failure(.damaged, "the table of \(name) in \(store.location) is damaged")
             }
-            return try PackTable(plain, name: name.path)
+            return (keys.origin, try PackTable(plain, name: name.path))
         }
     }
 

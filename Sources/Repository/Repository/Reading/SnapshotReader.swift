@@ -14,6 +14,8 @@ package final class SnapshotReader: Sendable {
     private let frames: FrameCache
     /// Packs that were looked into because the index led astray, by root.
     private let tables = Monitor([Digest: ChunkIndex]())
+    /// By the root of a pack that failed: what other vaults hold of what was repacked into it.
+    private let unpacked = Monitor([Digest: ChunkIndex]())
     /// Of the templates on which the snapshot leans, once one was needed.
     private let templates = Monitor([SnapshotReader]?.none)
 
@@ -149,7 +151,8 @@ package final class SnapshotReader: Sendable {
     }
 
     /// Where else a chunk may be had within the snapshot's sets: in another pack that the index knows; in the place
-    /// that the pack's own table gives; in what the pack was repacked into since the snapshot was opened.
+    /// that the pack's own table gives; in what the pack was repacked into since the snapshot was opened; in what it was
+    /// made of by repacking, which another vault may still hold.
     private func elsewhere(_ id: ChunkID, than place: Place) -> [Place] {
         var found: [Place] = []
         let places = places.access { $0 }
@@ -164,7 +167,20 @@ package final class SnapshotReader: Sendable {
             if known == nil { tables.access { $0[root] = table } }
             if let entry = table.find(id, in: { _ in true }) { found.append(Place(root: root, entry: entry)) }
         }
+        let others = inOtherVaults(place.root, state)
+        if let entry = others.find(id, in: { _ in true }) {
+            found.append(Place(root: others.packs[Int(entry.pack)].root, entry: entry))
+        }
         return found
+    }
+
+    private func inOtherVaults(_ root: Digest, _ state: LogState) -> ChunkIndex {
+        if let known = unpacked.access({ $0[root] }) { return known }
+        let roots = repository.alternates.isEmpty ? [] : state.roots(in: root)
+        let packs = Set(repository.alternates.flatMap { roots.flatMap($0.log.state.packs(for:)) }).subtracting([root])
+        guard let index = try? Self.rebuild(packs.sorted(), opener) else { return ChunkIndex(tables: []) }
+        unpacked.access { $0[root] = index }
+        return index
     }
 
     /// Where a chunk lies, and whose it is: this snapshot's, or that of a template on which it leans.

@@ -2,11 +2,13 @@ internal import ObjectStore
 internal import Platform
 internal import Sealing
 
-/// Repairs packs: each whole again under the same root and a new name, by `relocate`; the damaged one is condemned by it.
+/// Repairs packs: each whole again under the same root and a new name, or its content in others, by `relocate`; the damaged
+/// one is condemned by it.
 ///
 /// 1. Claim a session, so that a collector leaves alone what is put. 2. A pack of which another copy here is whole needs
-/// nothing put; the others are put together (`PackMend`), put, and read back. 3. Append `relocate` for some at a time, for
-/// those that the log still holds. 4. What cannot be repaired is recorded as damaged. 5. Let go of the claim.
+/// nothing put; the others are put together (`PackMend`), put, and read back. What no vault has the blocks of is made anew
+/// from its chunks (`PackRemake`). 3. Append `relocate` for some at a time, for those that the log still holds. 4. What
+/// cannot be repaired is recorded as damaged. 5. Let go of the claim.
 ///
 /// Killed at any point, it leaves orphans and a claim, as a backup does, and packs that are as they were or whole.
 struct PackRepair {
@@ -15,6 +17,8 @@ struct PackRepair {
     private let isCancelled: @Sendable () -> Bool
     private let objects: ObjectMend
     private(set) var bytesFetched: UInt64 = 0
+    /// Made when it is first needed.
+    private var remake: PackRemake?
 
     /// Packs that one record moves.
     private static let mostInRecord = 64
@@ -23,6 +27,8 @@ struct PackRepair {
         /// Of one pack, which may lie here damaged under several names.
         var findings: [CheckReport.Finding]
         var move: RecordBody.Relocation
+        /// The record at which liveness was counted; nil where the move leaves nothing out.
+        var counted: UInt64?
         var how: String
     }
 
@@ -49,7 +55,14 @@ struct PackRepair {
                 continue
             }
             do {
-                pending.append(try mend(copies, name, damaged, session))
+                let mended = try mend(copies, name, damaged, session)
+                if mended.move.repairs || isDryRun {
+                    pending.append(mended)
+                } else {
+                    // By itself: other rules go for it than for repairs, and it takes none of them along if it is void.
+                    var alone = [mended]
+                    try publish(&alone, &report)
+                }
             } catch let failure as Failure where failure.isOfOneObject {
                 for finding in copies { report.add(finding, .left(failure.what)) }
                 if failure.code == .notFound { unmended += copies.compactMap(\.name) }
@@ -99,7 +112,13 @@ struct PackRepair {
         }
         var mend = PackMend(repository, name.digest, length: length)
         defer { bytesFetched += mend.bytesFetched }
-        let mended = try mend.run()
+        let mended: PackMend.Mended
+        do throws(Failure) {
+            mended = try mend.run()
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return try remake(findings, name.digest, length: length, session, after: error)
+        }
         try PackLayout.verify(mended.bytes, root: name.digest, name: name.path)
         let new = ObjectName(kind: .pack, digest: name.digest, session: try session.open())
         if !isDryRun {
@@ -110,6 +129,26 @@ struct PackRepair {
             findings: findings,
             move: .init(root: name.digest, objects: [ObjectRef(name: new, length: length)]),
             how: "\(mended.fetched) of \(mended.blocks) blocks from \(from)")
+    }
+
+    /// From its chunks, since its blocks are not to be had.
+    private mutating func remake(
+        _ findings: [CheckReport.Finding], _ root: Digest, length: UInt64, _ session: RepairSession,
+        after problem: Failure
+    ) throws -> Pending {
+        guard let remake = remake ?? PackRemake(repository, isDryRun: isDryRun, isCancelled: isCancelled) else {
+            throw Failure(
+                .notFound, "\(problem.what); with the passphrase its content is looked for in other packs")
+        }
+        self.remake = remake
+        let before = remake.bytesFetched
+        defer { bytesFetched += remake.bytesFetched - before }
+        do {
+            let remade = try remake.run(root, length: length, session)
+            return Pending(findings: findings, move: remade.move, counted: remade.counted, how: remade.how)
+        } catch let failure as Failure where failure.code == .notFound {
+            throw Failure(.notFound, "\(problem.what), and \(failure.what)")
+        }
     }
 
     // MARK: - 3. Publish
@@ -130,7 +169,8 @@ struct PackRepair {
                     state.moved[one.move.root] == nil && !state.names(of: .pack, one.move.root).isEmpty
                 }
                 moved = Set(standing.map(\.move.root))
-                return standing.isEmpty ? nil : .relocate(standing.map(\.move), counted: state.head)
+                let counted = standing.compactMap(\.counted).min() ?? state.head
+                return standing.isEmpty ? nil : .relocate(standing.map(\.move), counted: counted)
             }
         } catch let failure as Failure where failure.isOfOneObject {
             Self.add(all, &report) { _ in .left(failure.what) }

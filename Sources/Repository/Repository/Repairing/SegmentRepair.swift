@@ -100,20 +100,16 @@ struct SegmentRepair {
             open = Segment(packs: [], entries: [])
         }
         for name in packs {
-            let table: PackTable
-            let header: PackHeader
+            let contents: (origin: SessionID, table: PackTable)
             do throws(Failure) {
-                table = try opener.table(name.digest)
-                header = try PackHeader(
-                    try repository.store.get(try name.key(), range: 0..<UInt64(PackLayout.headerByteCount)),
-                    name: name.path)
+                contents = try opener.contents(name.digest)
             } catch {
                 // A damaged pack has no table to tell of.
                 guard error.isOfOneObject else { throw error }
                 continue
             }
-            open.entries += table.entries(pack: UInt32(open.packs.count))
-            open.packs.append(.init(root: name.digest, origin: header.origin))
+            open.entries += contents.table.entries(pack: UInt32(open.packs.count))
+            open.packs.append(.init(root: name.digest, origin: contents.origin))
             if open.entries.count >= Segment.mostEntries { try close() }
         }
         try close()

@@ -105,14 +105,13 @@ struct Repacker {
         var candidates: [Candidate] = []
         for reference in references {
             let name = reference.name
-            let end = UInt64(PackLayout.headerByteCount)
             // What is damaged is repaired, not repacked.
             do throws(Failure) {
-                let header = try PackHeader(try repository.store.get(try name.key(), range: 0..<end), name: name.path)
+                let (origin, table) = try opener.contents(name.digest)
                 candidates.append(
                     Candidate(
-                        name: name, length: reference.length, origin: header.origin,
-                        table: try opener.table(name.digest), place: places[name.digest] ?? .max))
+                        name: name, length: reference.length, origin: origin, table: table,
+                        place: places[name.digest] ?? .max))
             } catch { guard error.code == .damaged || error.code == .notFound else { throw error } }
         }
         return candidates
@@ -168,9 +167,12 @@ struct Repacker {
         var segments: [ObjectRef] = []
         for (origin, packs) in groups {
             let ordered = packs.sorted { ($0.place, $0.name) < ($1.place, $1.name) }
-            let written = try write(ordered, alive, origin, session, state)
+            guard let secret = repository.keys.secret, let envelope = state.envelopes[origin] else { continue }
+            let resealing = try Resealing(
+                repository, secret, of: origin, envelope: envelope, into: session, isCancelled: isCancelled)
+            let written = try write(ordered, alive, into: resealing, state)
             guard !written.isEmpty else { continue }
-            segments += try putSegments(written, origin, session)
+            segments += try resealing.putSegments(written)
             for pack in ordered {
                 let ids = Set(pack.table.frames.flatMap { $0.chunks.map(\.id) }).intersection(alive)
                 let holders = written.filter { $0.holds(any: ids) }
@@ -191,67 +193,18 @@ struct Repacker {
     }
 
     private func write(
-        _ packs: [Candidate], _ alive: Set<ChunkID>, _ origin: SessionID, _ session: SessionID, _ state: LogState
+        _ packs: [Candidate], _ alive: Set<ChunkID>, into resealing: Resealing, _ state: LogState
     ) throws -> [PackWriter.Finished] {
-        guard let secret = repository.keys.secret, let envelope = state.envelopes[origin] else { return [] }
-        let key = try repository.sessionKey(origin, envelope: envelope)
         let opener = PackOpener(repository, envelopes: state.envelopes)
-        let limits = PackWriter.Limits()
-        let writer = PackWriter(
-            store: repository.store, session: session, key: key, secret: secret, limits: limits, level: 3,
-            workers: 1, surroundings: repository.surroundings)
-        var groups: [ChunkKind: PackWriter.Group] = [:]
-        var done: Set<ChunkID> = []
         do {
             for pack in packs {
-                try pack.forEachFrame { number, frame, offset in
-                    guard frame.chunks.contains(where: { alive.contains($0.id) && !done.contains($0.id) }) else {
-                        return
-                    }
-                    if isCancelled() { throw Failure(.cancelled, "repacking was asked to stop") }
-                    let bytes = try opener.frame(
-                        pack.name.digest, number, offset: offset, sealedLength: frame.sealedLength)
-                    var inside = 0
-                    for chunk in frame.chunks {
-                        let end = inside + Int(chunk.length)
-                        guard end <= bytes.count else { throw Failure(.damaged, "\(pack.name) has a frame cut short") }
-                        defer { inside = end }
-                        guard alive.contains(chunk.id), done.insert(chunk.id).inserted else { continue }
-                        let piece = bytes[inside..<end]
-                        let hash = unsafe piece.withUnsafeBytes { unsafe SHA256.hash($0) }
-                        guard secret.chunkID(contentHash: hash) == chunk.id else {
-                            throw Failure(.damaged, "chunk \(chunk.id) in \(pack.name) is not what its id promises")
-                        }
-                        var group =
-                            groups.removeValue(forKey: frame.kind) ?? .init(kind: frame.kind, bytes: [], chunks: [])
-                        group.bytes += piece
-                        group.chunks.append(chunk)
-                        let isFull =
-                            group.bytes.count >= limits.groupBytes / 2 || group.chunks.count >= limits.groupChunks
-                        if isFull { try writer.submit(group) } else { groups[frame.kind] = group }
-                    }
-                }
+                try resealing.take(alive, of: pack.name.digest, pack.table, opener) { throw $0 }
             }
-            for kind in ChunkKind.allCases { if let group = groups[kind] { try writer.submit(group) } }
         } catch {
-            writer.stop()
+            resealing.stop()
             throw error
         }
-        return try writer.finish()
-    }
-
-    private func putSegments(
-        _ packs: [PackWriter.Finished], _ origin: SessionID, _ session: SessionID
-    ) throws -> [ObjectRef] {
-        guard let secret = repository.keys.secret else { return [] }
-        return try packs.map { pack in
-            // One for each pack: few are written, and each stays within what a segment may hold.
-            let entries = pack.table.entries(pack: 0).sorted { ($0.id, $0.pack) < ($1.id, $1.pack) }
-            let segment = Segment(packs: [.init(root: pack.object.name.digest, origin: origin)], entries: entries)
-            let bytes = try segment.seal(
-                secret, repository: repository.id, salt: repository.surroundings.random(32))
-            return try Repository.put(bytes, as: .segment, session: session, repository.store)
-        }
+        return try resealing.finish()
     }
 
     // MARK: - 4. Publish
@@ -280,16 +233,6 @@ struct Repacker {
         guard after == nil else { return }
         report = RepackReport()
         report.postponed = "a backup or copy came while it was repacked"
-    }
-}
-
-extension Repacker.Candidate {
-    func forEachFrame(_ body: (UInt32, PackTable.Frame, UInt32) throws -> Void) throws {
-        var offset = UInt32(PackLayout.headerByteCount)
-        for (number, frame) in table.frames.enumerated() {
-            try body(UInt32(number), frame, offset)
-            offset &+= frame.sealedLength
-        }
     }
 }
 
