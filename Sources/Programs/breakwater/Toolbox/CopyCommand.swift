@@ -29,6 +29,8 @@ struct CopyCommand: MemoryBoundCommand {
     static let whenInterrupted: String? = nil
 
     func perform(_ bench: Workbench) throws -> Int32 {
+        // Each of many threads would keep the room of a whole pack.
+        Heap.keepSmall()
         let start = bench.surroundings.uptime()
         let origin = try bench.store(at: source, .reading)
         // One that lost its genesis is opened by the mirror at the destination, or said to be damaged.

@@ -5,7 +5,6 @@ internal import Platform
 package final class CurlTransport: HTTPTransport {
     private let authority: String?
     private let state = Monitor(State())
-    /// More threads than this do not work on one store.
     private static let mostIdle = 32
 
     /// - Parameter authority: a PEM file of the CAs to trust instead of the machine's.
@@ -20,22 +19,34 @@ package final class CurlTransport: HTTPTransport {
         deinit { unsafe curl_client_free(pointer) }
     }
 
+    /// Bodies from this many bytes on are sent over connections that sent such before: those know how fast the line is, and
+    /// any other finds out slowly.
+    private static let longBody = 1 << 20
+
     private struct State {
         var idle: [Client] = []
+        var idleSenders: [Client] = []
         /// What one connection learns of the line is so for all of them.
         var isLossy = false
     }
 
     package func exchange(_ request: HTTPRequest, _ body: Payload?) -> HTTPOutcome {
-        let (kept, known) = state.access { ($0.idle.popLast(), $0.isLossy) }
+        let isLong = (body?.count ?? 0) >= Self.longBody
+        let (kept, known) = state.access { state in
+            (isLong ? state.idleSenders.popLast() ?? state.idle.popLast() : state.idle.popLast(), state.isLossy)
+        }
         guard let client = kept ?? Client(authority: authority) else {
             return .impossible(reason: "libcurl cannot be set up")
         }
         var isLossy = known
         let outcome = Self.perform(request, body, on: client, isLossy: &isLossy)
-        state.access {
-            if isLossy { $0.isLossy = true }
-            if $0.idle.count < Self.mostIdle { $0.idle.append(client) }
+        state.access { state in
+            if isLossy { state.isLossy = true }
+            if isLong {
+                state.idleSenders.append(client)
+            } else if state.idle.count < Self.mostIdle {
+                state.idle.append(client)
+            }
         }
         return outcome
     }
