@@ -42,9 +42,11 @@ final class Pair {
 
     /// Several packs of the seed's bytes.
     @discardableResult
-    func backUp(_ content: [UInt8], name: String = "desk", in store: (any ObjectStore)? = nil) throws -> Digest {
+    func backUp(
+        _ content: [UInt8], name: String = "desk", in store: (any ObjectStore)? = nil, packBytes: Int = 256 << 10
+    ) throws -> Digest {
         var options = BackupSession.Options()
-        options.packBytes = 256 << 10
+        options.packBytes = packBytes
         let session = try open(store ?? origin).beginBackup(options)
         var writer = session.makeContentWriter(.data)
         try writer.append(content)
