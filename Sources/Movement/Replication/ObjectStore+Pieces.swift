@@ -7,7 +7,7 @@ internal import Platform
 /// much, whatever the server at the other end makes of a loss.
 enum Pieces {
     static let bytes = 512 << 10
-    static let atOnce = 6
+    static let atOnce = 10
 
     /// What each piece of an object must be.
     static func digests(of object: [UInt8]) -> [Digest] {

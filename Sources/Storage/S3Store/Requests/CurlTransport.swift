@@ -5,7 +5,7 @@ internal import Platform
 package final class CurlTransport: HTTPTransport {
     private let authority: String?
     private let state = Monitor(State())
-    private static let mostIdle = 32
+    private static let mostIdle = 48
 
     /// - Parameter authority: a PEM file of the CAs to trust instead of the machine's.
     package init(authority: String?) { self.authority = authority }
