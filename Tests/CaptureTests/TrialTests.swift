@@ -11,7 +11,7 @@ import Testing
 /// What other sizes, levels and numbers of threads would make of real data: prints, and holds nothing to it.
 ///
 /// BREAKWATER_TRIAL=PATH[:PATH]... runs it: each path in turn, a directory as a tree and a file as a disk, goes into one
-/// repository a trial, below TMPDIR.
+/// repository a trial, below TMPDIR. BREAKWATER_TRIAL_ONLY=WORDS leaves out those whose names do not begin so.
 @Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["BREAKWATER_TRIAL"] != nil))
 struct TrialTests {
     struct Trial: CustomTestStringConvertible, Sendable {
@@ -27,9 +27,12 @@ struct TrialTests {
         }
     }
 
-    private static let trials =
+    private static let trials = all.filter {
+        $0.testDescription.hasPrefix(ProcessInfo.processInfo.environment["BREAKWATER_TRIAL_ONLY"] ?? "")
+    }
+    private static let all =
         [Trial("defaults")]
-        + [32, 64, 256, 512].map { size in Trial("chunks of \(size) KiB", average: size << 10) }
+        + [16, 32, 64, 128, 256, 512].map { size in Trial("chunks of \(size) KiB", average: size << 10) }
         + [256, 512, 2048].map { size in Trial("frames of \(size) KiB") { $0.groupBytes = size << 10 } }
         + [-5, -1, 1, 2, 5, 9].map { level in Trial("zstd level \(level)") { $0.level = level } }
         + [1, 3, 4].map { count in Trial("\(count) workers") { $0.workers = count } }
