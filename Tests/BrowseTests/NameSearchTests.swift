@@ -83,7 +83,7 @@ import Testing
                     return try ReadingEstate.content([entry], session)
                 })
         }
-        let found = try find("bottom", snapshots, estate)
+        let found = try onEngineThread { try find("bottom", snapshots, estate) }
         #expect(found.paths[0].count == 1)
         #expect(!found.lost.isEmpty)
     }

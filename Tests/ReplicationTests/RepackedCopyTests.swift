@@ -47,6 +47,17 @@ struct RepackedCopyTests {
         #expect(try pair.content(of: second, in: pair.copy) == shared)
     }
 
+    /// What the destination's log holds and its store has lost is brought again, and heals what was there.
+    @Test func anEnvelopeThatTheDestinationLostIsBroughtAgain() throws {
+        let first = try pair.backUp(dead + shared)
+        _ = try pair.replicator().run()
+        for key in pair.copy.keys where key.hasPrefix("envelopes/") { pair.copy.alter(key) { $0[$0.count / 2] ^= 1 } }
+        let second = try pair.backUp(dead + shared)
+        #expect(try pair.replicator().run().copied == [second])
+        #expect(try pair.content(of: second, in: pair.copy) == dead + shared)
+        #expect(try pair.content(of: first, in: pair.copy) == dead + shared)
+    }
+
     /// The destination moved what its own snapshots need; a snapshot that comes later needs more of the same pack.
     @Test func whatTheDestinationLeftOutComesAgain() throws {
         let first = try pair.backUp(dead + shared)

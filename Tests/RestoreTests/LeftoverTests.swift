@@ -38,6 +38,19 @@ import Testing
         #expect(try read(place + "/file") == [1, 2, 3])
     }
 
+    @Test func anUpdateGivesBackTheModeOfAFileOfTheSameTime() throws {
+        let snapshot = try estate.backUp([estate.source]).snapshot
+        _ = try estate.restore(snapshot, to: "target")
+        func mode() throws -> UInt32? {
+            try Directory(at: place).status(of: Array("file".utf8))?.mode
+        }
+        let right = try mode()
+        #expect(chmod(place + "/file", right == 0o600 ? 0o640 : 0o600) == 0)
+        let report = try estate.restore(snapshot, to: "target", options: update)
+        #expect(report.files == 1 && report.unchanged == 0)
+        #expect(try mode() == right)
+    }
+
     @Test func whatIsNoneOfThoseStays() throws {
         let snapshot = try estate.backUp([estate.source]).snapshot
         _ = try estate.restore(snapshot, to: "target")

@@ -21,6 +21,10 @@ package final class StrictStore: MendingStore {
         var used: Set<String> = []
         var counts = Counts()
         var torn: Seed?
+        /// Keys that are there and cannot be read.
+        var spoilt: Set<String> = []
+        /// Puts below this are acknowledged and nothing is kept.
+        var swallowed: String?
         var capacity: UInt64?
         var reserve: UInt64 = 0
         var stored: UInt64 = 0
@@ -80,11 +84,18 @@ package final class StrictStore: MendingStore {
         }
     }
 
+    /// A bad sector under an object, until it is replaced.
+    package func spoil(_ key: String) { state.withLock { _ = $0.spoilt.insert(key) } }
+
+    /// From here on acknowledges puts below a folder and keeps nothing of them.
+    package func swallow(_ folder: String) { state.withLock { $0.swallowed = folder + "/" } }
+
     package func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
         let copy = bytes.withUnsafeBytes { Array($0) }
         guard shapes(key.text) else { throw Failure(.usage, "\(key) has no shape that this repository uses") }
         let failure: Failure? = state.withLock { state in
             state.counts.puts += 1
+            if let swallowed = state.swallowed, key.text.hasPrefix(swallowed) { return nil }
             if state.objects[key.text] != nil { return Failure(.exists, "\(key) is already in \(location)") }
             if state.used.contains(key.text) { return Failure(.usage, "\(key) was used before: a name is used once") }
             let kept = use == .data ? state.reserve : 0
@@ -104,6 +115,7 @@ package final class StrictStore: MendingStore {
         let copy = bytes.withUnsafeBytes { Array($0) }
         state.withLock { state in
             state.counts.puts += 1
+            state.spoilt.remove(key.text)
             state.used.insert(key.text)
             state.stored -= UInt64(state.objects[key.text]?.count ?? 0)
             state.objects[key.text] = copy
@@ -113,10 +125,11 @@ package final class StrictStore: MendingStore {
     }
 
     package func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8] {
-        let found: [UInt8]? = state.withLock { state in
+        let (found, isSpoilt) = state.withLock { state in
             state.counts.gets += 1
-            return state.objects[key.text]
+            return (state.objects[key.text], state.spoilt.contains(key.text))
         }
+        if isSpoilt { throw Failure(.failed, "cannot read \(key) in \(location)") }
         guard let object = found else { throw Failure(.notFound, "\(key) is not in \(location)") }
         guard range.upperBound <= UInt64(object.count) else {
             throw Failure(.damaged, "\(key) in \(location) ends at \(object.count), before \(range.upperBound)")

@@ -122,7 +122,7 @@ struct SnapshotCopy {
 
         let envelopes = clear.envelopes.flatMap(origin.wraps(of:))
         let small = envelopes.map { (ObjectKind.envelope, $0) } + clear.sets.map { (ObjectKind.set, $0) }
-        for (kind, digest) in small where !here.isLive(kind, digest) {
+        for (kind, digest) in small where try !isWhole(kind, digest, here) {
             let bytes = try OriginProblem.marking { () throws(Failure) in try source.object(kind, digest) }
             objects.append(try put(bytes, as: kind, session, &report))
         }
@@ -186,6 +186,18 @@ struct SnapshotCopy {
             return true
         }
         return false
+    }
+
+    /// The same of a small object, which is read: an envelope of one bit less opens nothing.
+    private func isWhole(_ kind: ObjectKind, _ digest: Digest, _ here: LogState) throws(Failure) -> Bool {
+        guard here.isLive(kind, digest) else { return false }
+        do throws(Failure) {
+            _ = try target.objects.page(here.names(of: kind, digest).filter { here.objects[$0]?.status == .live })
+            return true
+        } catch {
+            guard [.damaged, .notFound, .failed].contains(error.code) else { throw error }
+            return false
+        }
     }
 
     private func verifiedManifest(

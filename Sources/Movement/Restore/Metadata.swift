@@ -43,6 +43,14 @@ struct Metadata {
         }
     }
 
+    /// Whether a file has the owner and mode of an entry, as far as this process could give it them.
+    static func isSet(_ entry: TreeEntry, _ status: FileStatus) -> Bool {
+        let isRoot = geteuid() == 0
+        let bits: UInt32 = isRoot ? 0o7777 : 0o1777
+        return status.mode & bits == entry.mode & bits
+            && (!isRoot || status.owner == entry.owner && status.group == entry.group)
+    }
+
     private func setOwner(
         _ entry: TreeEntry, _ file: FileAttributes, _ number: Int32, _ path: String
     ) throws(Failure) {

@@ -169,7 +169,7 @@ final class RestoreTarget: Sendable {
         if existing == .update, let status = try parent.directory.status(of: visit.entry.name) {
             let entry = visit.entry
             if status.kind == .file, status.size == entry.size, status.modifiedSeconds == entry.modified.seconds,
-                status.modifiedNanoseconds == entry.modified.nanoseconds
+                status.modifiedNanoseconds == entry.modified.nanoseconds, Metadata.isSet(entry, status)
             {
                 report.withLock { $0.unchanged += 1 }
                 return nil

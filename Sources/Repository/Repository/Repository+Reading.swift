@@ -10,7 +10,7 @@ extension Repository {
             do throws(Failure) {
                 return try vault.objects.page(vault.log.state.names(of: kind, digest))
             } catch {
-                guard error.code == .damaged || error.code == .notFound else { throw error }
+                guard error.isOfOneObject else { throw error }
                 problem = problem ?? error
             }
         }
@@ -28,7 +28,7 @@ extension Repository {
             do throws(Failure) {
                 return try openEnvelope(session, candidate)
             } catch {
-                guard [.damaged, .notFound, .refused].contains(error.code) else { throw error }
+                guard error.isOfOneObject else { throw error }
                 // That one is not there says less than that the keys do not open another.
                 if problem?.code != .refused { problem = error }
             }
@@ -89,7 +89,8 @@ extension Repository {
         for committed in log.state.recoveryPoints {
             do throws(Failure) {
                 opened.append(try snapshot(committed))
-            } catch  where error.code == .damaged || error.code == .notFound {
+            } catch {
+                guard error.isOfOneObject, error.code != .refused else { throw error }
                 damaged.append((committed.manifest.name.digest, error))
             }
         }

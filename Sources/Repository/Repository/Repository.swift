@@ -192,13 +192,33 @@ package final class Repository: Sendable {
         return vault
     }
 
+    /// Puts a small object under the name that its bytes give it, and reads it back, unless it is a segment, which is a
+    /// hint: what a store acknowledged and lost must not be committed.
+    /// - Throws: `.damaged` when it does not read back as it was put; what the store throws.
     @discardableResult
     package static func put(
         _ bytes: [UInt8], as kind: ObjectKind, session: SessionID, _ store: any ObjectStore
     ) throws(Failure) -> ObjectRef {
         let name = ObjectName(kind: kind, digest: SHA256.hash(bytes), session: session)
-        try store.putSettled(try name.key(), bytes, use: [.slot, .siteKey, .checkpoint].contains(kind) ? .log : .data)
+        let key = try name.key()
+        try store.putSettled(key, bytes, use: [.slot, .siteKey, .checkpoint].contains(kind) ? .log : .data)
+        if kind != .segment { try readBack(name, key, bytes, store) }
         return ObjectRef(name: name, length: UInt64(bytes.count))
+    }
+
+    private static func readBack(
+        _ name: ObjectName, _ key: StoreKey, _ bytes: [UInt8], _ store: any ObjectStore
+    ) throws(Failure) {
+        do throws(Failure) {
+            guard try store.get(key, atMost: UInt64(bytes.count)) == bytes else {
+                throw Failure(.damaged, "\(name) in \(store.location) does not read back as it was put")
+            }
+        } catch {
+            guard error.code == .notFound else { throw error }
+            throw Failure(
+                .damaged, "\(name) is not in \(store.location) any more, which has just taken it",
+                advice: "Nothing was committed. Run it again; where that happens again, trust no backup to this store.")
+        }
     }
 
     // MARK: - Appending

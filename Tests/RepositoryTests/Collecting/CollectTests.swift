@@ -30,7 +30,7 @@ struct CollectTests {
         }
 
         /// A session that dies on its way to the commit, with packs in the vault.
-        static func killSession(_ estate: Estate, _ store: any ObjectStore, after calls: Int = 40) throws {
+        static func killSession(_ estate: Estate, _ store: any ObjectStore, after calls: Int = 50) throws {
             let dying = FaultyStore(store, seed: 1) { $0.crashAfter = calls }
             let repository = try CollectTests.open(dying, estate)
             var options = BackupSession.Options()

@@ -35,6 +35,15 @@ struct RetentionTests {
         RetentionPlan(points, policy, now: now).verdicts.filter(\.stays).map(\.point.order.sequence)
     }
 
+    /// An incomplete one takes a place, and does not stand for the newest that is complete.
+    @Test func theNewestCompleteOneStays() {
+        var points = daily(5)
+        for index in 3...4 { points[index].isIncomplete = true }
+        #expect(staying(points, policy { $0.last = 1 }) == [3, 5])
+        for index in 0...2 { points[index].isIncomplete = true }
+        #expect(staying(points, policy { $0.last = 1 }) == [5])
+    }
+
     @Test func theLastStay() {
         #expect(staying(daily(10), policy { $0.last = 3 }) == [8, 9, 10])
     }

@@ -190,12 +190,38 @@ struct RepairTests {
         #expect(try estate.check(store).isClean && estate.isRight(store))
     }
 
-    @Test func aSetThatALostPackWasInStaysLost() throws {
+    @Test func withoutThePacksASetOfItsOwnSessionAloneIsMadeAnew() throws {
         let store = estate.store.copy()
         for key in estate.keys("sets") + estate.keys("packs") { store.forget(key) }
         let report = try estate.repair(store, from: [])
-        #expect(report.healed.isEmpty && Set(report.left.map(\.object)).isSuperset(of: estate.keys("sets")))
+        // Of snapshots that lean on their own session alone, whose packs the log names, and of no others.
+        let healed = Set(report.healed.map(\.object))
+        #expect(!healed.isEmpty && healed.isSubset(of: estate.keys("sets")) && healed.count < estate.keys("sets").count)
         #expect(try !estate.damage.outcomes(estate.open(store)).values.contains { $0 != .failed })
+    }
+
+    /// A bad sector: it is there, and cannot be read.
+    @Test(arguments: ["log", "sets", "envelopes", "manifests"])
+    func whatCannotBeReadIsTakenFromTheOtherVault(folder: String) throws {
+        let twin = try estate.twin()
+        for key in estate.keys(folder) {
+            let store = estate.store.copy()
+            store.spoil(key)
+            let outcomes = try estate.damage.outcomes(try estate.open(store, also: [try estate.keyless(twin)]))
+            #expect(outcomes.count == 3 && outcomes.values.allSatisfy { $0 == .right }, "\(key)")
+            #expect(try estate.repair(store, from: [twin]).healed.map(\.object) == [key])
+            #expect(try estate.check(store).isClean && estate.isRight(store), "\(key)")
+        }
+    }
+
+    // MARK: - Stores that lie
+
+    @Test(arguments: ["envelopes", "manifests", "sets"]) func whatAStoreSwallowsIsNotCommitted(folder: String) throws {
+        let store = StrictStore()
+        let estate = try Estate(seed: 91, store: store)
+        store.swallow(folder)
+        #expect(throws: Failure(.damaged, "")) { try estate.backUp(estate.bytes(20_000), name: "desk") }
+        #expect(try estate.open().log.state.recoveryPoints.isEmpty)
     }
 
     private final class Seen: HeadMemory {

@@ -26,7 +26,9 @@ struct CheckCommand: MemoryBoundCommand {
     @Flag(name: .long, help: "Read every byte, and open nothing, whatever key is given.")
     var keyless = false
 
-    @Option(name: .long, help: ArgumentHelp("With --keyless: read at most so much, as 10GiB.", valueName: "size"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("With --keyless: read so much, and the object in hand to its end.", valueName: "10GiB"))
     var limit: ByteCount?
 
     @Flag(name: .long, help: "Name everything that is lost, not only the first 1000 losses of each snapshot.")

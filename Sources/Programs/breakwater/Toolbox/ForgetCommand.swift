@@ -146,6 +146,7 @@ extension RetentionPlan.Reason {
     fileprivate var words: String {
         switch self {
         case .newest: "the newest good one"
+        case .newestIncomplete: "the newest one, incomplete"
         case .last(let place): place == 1 ? "the last" : "the last but \(place - 1)"
         case .newestOf(let period): "the newest of \(period)"
         case .machine: "a machine runs on it"

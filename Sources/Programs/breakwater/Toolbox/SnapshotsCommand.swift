@@ -26,13 +26,13 @@ struct SnapshotsCommand: MemoryBoundCommand {
         let snapshots = all.filter { name == nil || $0.name == name }
         var table = Table([
             ("ID", .left), ("NAME", .left), ("KIND", .left), ("TIME", .left), ("SIZE", .right), ("STORED", .right),
-            ("FILES", .right),
+            ("FILES", .right), ("", .left),
         ])
         for snapshot in snapshots {
             table.add([
                 String(snapshot.id.hex.prefix(12)), snapshot.name, snapshot.kind.rawValue,
                 Words.localTime(snapshot.time), Words.bytes(snapshot.bytes), Words.bytes(snapshot.part.storedBytes),
-                String(snapshot.files),
+                String(snapshot.files), snapshot.part.incomplete > 0 ? "incomplete" : "",
             ])
             try console.tell(snapshot.members)
         }

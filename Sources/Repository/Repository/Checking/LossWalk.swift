@@ -108,16 +108,20 @@ final class LossWalk {
         }
     }
 
-    /// Of what a template holds it is seen whether its pack is there; with every byte it is read, as a restore would. What is
+    /// Of what a template holds it is seen whether its pack is there and opens; with every byte it is read, as a restore would. What is
     /// damaged of a base is named by a check of that.
     private func loss(of id: ChunkID, at place: SnapshotReader.Place, in home: SnapshotReader) -> Loss? {
         let base = home.repository
         func missing(_ why: String) -> Loss {
             Loss(pack: nil, why: "in the base, \(base.store.location), which wants a `check` and a `repair`: \(why)")
         }
-        let isThere = templatePacks[place.root] ?? PackPresence.isThere(place.root, in: base)
-        templatePacks[place.root] = isThere
-        guard isThere else { return missing("pack \(place.root) is not there, or not as long as it was") }
+        let opens =
+            templatePacks[place.root]
+            ?? (PackPresence.isThere(place.root, in: base) && (try? home.opener.table(place.root)) != nil)
+        templatePacks[place.root] = opens
+        guard opens else {
+            return missing("pack \(place.root) is not there, not as long as it was, or does not open")
+        }
         guard readsTemplates, !lost.contains(id) else {
             return lost.contains(id) ? missing("it lies in a damaged pack") : nil
         }

@@ -62,7 +62,13 @@ package struct Needs: Sendable, Equatable {
 
 extension LogState {
     /// The pack roots that one set names.
+    /// - Throws: `.damaged` when the set is lost or damaged; what the store throws.
     func roots(of set: Digest, _ pages: any PageSource) throws(Failure) -> [Digest] {
-        try PackSet(try pages.page(names(of: .set, set)), expecting: set).roots
+        do throws(Failure) {
+            return try PackSet(try pages.page(names(of: .set, set)), expecting: set).roots
+        } catch {
+            guard error.isOfOneObject else { throw error }
+            throw Failure(.damaged, error.what, advice: PackSet.whenLost)
+        }
     }
 }

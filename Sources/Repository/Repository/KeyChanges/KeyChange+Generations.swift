@@ -19,14 +19,20 @@ extension KeyChange {
         package var generation: UInt32
         /// Envelopes sealed anew, over all vaults.
         package var resealed = 0
-        /// What stays sealed to older generations, since no envelope at hand opens: damaged ones, and those that a stolen
-        /// writer named and never put.
+        /// Snapshots that stay sealed to older generations, since of one of their sessions no envelope at hand opens: it is
+        /// damaged, or a stolen writer named it and never put it.
         package var left: [Left] = []
 
         package struct Left: Sendable, Equatable {
-            /// One snapshot that needs it.
             package var snapshot: Digest
             package var why: String
+        }
+
+        /// The beginnings of what is left, as `forget` takes them: the first eight.
+        package var ids: String {
+            let shown = left.prefix(8).map { String($0.snapshot.hex.prefix(12)) }
+            return (shown + (left.count > shown.count ? ["and \(left.count - shown.count) more"] : []))
+                .joined(separator: " ")
         }
     }
 
@@ -69,10 +75,11 @@ extension KeyChange {
         if let left = rotation.left.first {
             throw Failure(
                 .refused,
-                "snapshot \(left.snapshot) cannot be sealed to the newest keys alone: \(left.why)",
+                "\(rotation.left.count) snapshots cannot be sealed to the newest keys alone, the first of them "
+                    + "\(left.snapshot): \(left.why)",
                 advice:
                     "The old keys stay, and everything opens as before. Put back what is missing with `breakwater "
-                    + "repository repair --from`, or forget the snapshot with `breakwater repository forget`.")
+                    + "repository repair --from`, or forget these snapshots: \(rotation.ids).")
         }
         var new = bundle
         new.readers = [newest]
@@ -155,10 +162,20 @@ extension KeyChange {
         var sealing: Set<SessionID> = []
         var waiting: [(session: SessionID, envelope: Envelope)] = []
         var left: [Rotation.Left] = []
+        var lost: [SessionID: String] = [:]
+        func note(_ snapshot: LogState.Committed, _ why: String) {
+            let digest = snapshot.manifest.name.digest
+            if left.last?.snapshot != digest { left.append(Rotation.Left(snapshot: digest, why: why)) }
+        }
         for snapshot in state.neededSnapshots {
-            for reference in snapshot.clear.envelopes where seen.insert(reference).inserted {
+            for reference in snapshot.clear.envelopes {
                 let session = reference.session
+                guard lost[session] != nil || seen.insert(reference).inserted else { continue }
                 if known[session] ?? 0 >= newest.generation, opens(reference, vault, newest) { continue }
+                if let why = lost[session] {
+                    note(snapshot, why)
+                    continue
+                }
                 guard sealing.insert(session).inserted else { continue }
                 do throws(Failure) {
                     let known = made[session]
@@ -167,7 +184,8 @@ extension KeyChange {
                     waiting.append((session, envelope))
                 } catch {
                     guard error.isOfOneObject else { throw error }
-                    left.append(Rotation.Left(snapshot: snapshot.manifest.name.digest, why: error.what))
+                    lost[session] = error.what
+                    note(snapshot, error.what)
                 }
             }
         }

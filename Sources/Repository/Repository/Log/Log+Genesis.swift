@@ -8,7 +8,12 @@ extension Log {
     static func genesis(
         of store: any ObjectStore, expecting expected: RepositoryID?, mirrors: [any ObjectStore]
     ) throws(Failure) -> Contents {
-        let halves = try halves(store, 0)
+        let halves: Record.Halves?
+        var unread: Failure?
+        do throws(Failure) { halves = try Self.halves(store, 0) } catch {
+            guard error.isOfOneObject else { throw error }
+            (halves, unread) = (nil, error)
+        }
         let record: Record
         var findings: [Finding] = []
         var borrowed: [UInt64: String] = [:]
@@ -17,13 +22,14 @@ extension Log {
             if halves?.isHurt ?? false { findings = [Finding(number: 0, kind: .halfDamaged)] }
         } else {
             guard let (lent, lender) = lendGenesis(of: store, expecting: expected, mirrors) else {
+                if let unread { throw unread }
                 throw try lostGenesis(of: store)
                     ?? Failure(
                         .notFound, "there is no repository in \(store.location)",
                         advice: "Check the path, or make one with `breakwater repository init`.")
             }
             record = lent
-            findings = [Finding(number: 0, kind: halves == nil ? .missing : .unreadable)]
+            findings = [Finding(number: 0, kind: halves == nil && unread == nil ? .missing : .unreadable)]
             borrowed = [0: lender]
         }
         return Contents(

@@ -105,16 +105,23 @@ package final class Log: Sendable {
     package func refresh() throws(Failure) -> LogState {
         while true {
             let next = monitor.access { $0.state.head + 1 }
-            let object: [UInt8]
+            let object: [UInt8]?
             do throws(Failure) {
                 object = try store.recordObject(next)
-            } catch  where error.code == .notFound {
-                if !state.undecided.isEmpty { settleByCheckpoint() }
-                return state
+            } catch {
+                if error.code == .notFound {
+                    if !state.undecided.isEmpty { settleByCheckpoint() }
+                    return state
+                }
+                // What cannot be read for itself, like a bad sector, is read from a mirror.
+                guard error.isOfOneObject, lend(next, state) != nil else { throw error }
+                object = nil
             }
             try monitor.access { contents throws(Failure) in
                 // Another thread may have been quicker.
-                if contents.state.head + 1 == next { try take(object, number: next, into: &contents) }
+                if contents.state.head + 1 == next {
+                    try take(object, number: next, into: &contents, isThere: true)
+                }
             }
         }
     }
@@ -128,7 +135,11 @@ package final class Log: Sendable {
             do throws(Failure) {
                 try take(try store.recordObject(next), number: next, into: &contents)
             } catch {
-                guard error.code == .notFound else { throw error }
+                guard error.code == .notFound else {
+                    guard error.isOfOneObject, lend(next, contents.state) != nil else { throw error }
+                    try take(nil, number: next, into: &contents, isThere: true)
+                    continue
+                }
                 guard last != nil else { return }
                 try take(nil, number: next, into: &contents)
                 guard contents.state.head == next else { return }
@@ -136,12 +147,15 @@ package final class Log: Sendable {
         }
     }
 
-    /// Judges the object at the next number; `object` is nil when it is lost.
-    private func take(_ object: [UInt8]?, number: UInt64, into contents: inout Contents) throws(Failure) {
+    /// Judges the object at the next number; `object` is nil when it is lost, or there and cannot be read.
+    private func take(
+        _ object: [UInt8]?, number: UInt64, into contents: inout Contents, isThere: Bool = false
+    ) throws(Failure) {
         let halves = object.map { Record.Halves($0) }
         var authentic = (halves?.different ?? []).compactMap { Self.record($0, number, contents.state) }
         if !authentic.contains(where: { $0.previous == contents.state.headHash }) {
-            let kind: Finding.Kind = object == nil ? .missing : authentic.isEmpty ? .unreadable : .unlinked
+            let isLost = object == nil && !isThere
+            let kind: Finding.Kind = isLost ? .missing : authentic.isEmpty ? .unreadable : .unlinked
             contents.findings.append(Finding(number: number, kind: kind))
             guard let (lent, lender) = lend(number, contents.state), try !isGivenUp(number, object, contents.state)
             else {
@@ -237,8 +251,12 @@ package final class Log: Sendable {
     private func isRecordMissed(_ next: UInt64, _ keys: [StoreKey]) throws(Failure) -> Bool {
         let state = state
         for number in keys.compactMap(Record.number) where number > next {
-            for bytes in try Self.halves(store, number)?.different ?? [] where Self.record(bytes, number, state) != nil
-            {
+            let halves: Record.Halves?
+            do throws(Failure) { halves = try Self.halves(store, number) } catch {
+                guard error.isOfOneObject else { throw error }
+                continue
+            }
+            for bytes in halves?.different ?? [] where Self.record(bytes, number, state) != nil {
                 if !(Record.certifiedAuthor(bytes).map(state.revoked.contains) ?? false) { return true }
             }
         }
@@ -260,7 +278,9 @@ package final class Log: Sendable {
                 )
             }
         }
-        if let newest = try heads.newestSeen(state.vault), newest.number > state.head, try !goesOn(from: newest) {
+        if !isInterrupted, let newest = try heads.newestSeen(state.vault), newest.number > state.head,
+            try !goesOn(from: newest)
+        {
             monitor.access { $0.newerElsewhere = newest.number }
         }
         try rememberHead(state)
@@ -324,9 +344,7 @@ package final class Log: Sendable {
         guard state.undecided.isEmpty else {
             throw Failure(
                 .damaged, "records of the log in \(store.location) cannot be judged: a set they name is damaged",
-                advice:
-                    "Restores work. Run `breakwater repository check` to see which object, and repair it from the other vault."
-            )
+                advice: PackSet.whenLost)
         }
         let record = try Record(
             repository: state.repository, vault: state.vault, number: state.head + 1, previous: state.headHash,

@@ -18,6 +18,11 @@ package struct PackSet: Sendable, Equatable {
 
     package init(roots: [Digest]) { self.roots = roots }
 
+    /// What to do where one cannot be had.
+    static let whenLost =
+        "Restores work. `breakwater repository repair` makes it anew with the passphrase, or takes it from another vault "
+        + "with --from."
+
     package init(_ bytes: [UInt8], expecting digest: Digest) throws(Failure) {
         var decoder = CanonicalDecoder(bytes, "set \(digest)")
         guard try decoder.raw(4) == Self.magic, try decoder.byte() == 1 else {

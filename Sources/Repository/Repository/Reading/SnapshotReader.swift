@@ -40,7 +40,7 @@ package final class SnapshotReader: Sendable {
                 do throws(Failure) {
                     roots = try PackSet(try repository.object(.set, set), expecting: set).roots
                 } catch {
-                    guard error.code == .damaged || error.code == .notFound else { throw error }
+                    guard error.isOfOneObject else { throw error }
                     lostSets.append(error)
                     continue
                 }

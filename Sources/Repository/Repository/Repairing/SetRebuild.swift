@@ -4,12 +4,13 @@ internal import Sealing
 /// Makes a set anew that no vault has whole, from what its snapshots refer to. A set is a function of the packs that its
 /// snapshot leans on, and its name is a hash: what was made anew is the lost one, or is not taken.
 ///
-/// 1. A snapshot that names the set is read without it (`SnapshotReader`), and each of its references followed to its
-/// pack. 2. The packs of its own session are added, referred to or not. 3. Where packs were moved since, those stand for
-/// what they were made of. 4. The roots are cut into pages, one of which has the name.
+/// 1. The packs of the snapshot's own session may be all: these the log names, and no key is needed. 2. Otherwise a
+/// snapshot that names the set is read without it (`SnapshotReader`), and each of its references followed to its pack; the
+/// packs of its session are added, referred to or not. 3. Where packs were moved since, those stand for what they were made
+/// of. 4. The roots are cut into pages, one of which has the name.
 ///
-/// It needs the reader's key. A writer that read a file twice may have leant on a pack to which nothing refers in the end:
-/// then this finds nothing.
+/// From 2 on it needs the reader's key. A writer that read a file twice may have leant on a pack to which nothing refers in
+/// the end: then this finds nothing.
 struct SetRebuild {
     private let repository: Repository
 
@@ -17,15 +18,19 @@ struct SetRebuild {
 
     /// - Throws: that a store does not answer; nothing on account of damage.
     func bytes(of set: Digest) throws(Failure) -> [UInt8]? {
-        guard repository.keys.secret != nil, !repository.keys.readers.isEmpty else { return nil }
         let state = repository.log.state
         let naming = state.snapshots.values.filter { $0.clear.sets.contains(set) && !$0.clear.isStage }
-        for committed in naming.sorted(by: { $0.record < $1.record }) {
+            .sorted { $0.record < $1.record }
+        func page(of roots: Set<Digest>) -> [UInt8]? {
+            PackSet.pages(of: roots).map(\.bytes).first { SHA256.hash($0) == set }
+        }
+        for committed in naming {
+            if let found = page(of: own(committed, state)) { return found }
+        }
+        guard repository.keys.secret != nil, !repository.keys.readers.isEmpty else { return nil }
+        for committed in naming {
             do {
-                let roots = try roots(of: committed, state)
-                if let page = PackSet.pages(of: roots).first(where: { SHA256.hash($0.bytes) == set }) {
-                    return page.bytes
-                }
+                if let found = page(of: try roots(of: committed, state)) { return found }
             } catch let failure as Failure where !failure.isOfOneObject {
                 throw failure
             } catch {
@@ -36,6 +41,12 @@ struct SetRebuild {
         return nil
     }
 
+    /// Packs that the log holds under the snapshot's session, whatever became of them.
+    private func own(_ committed: LogState.Committed, _ state: LogState) -> Set<Digest> {
+        let packs = state.objects.keys.filter { $0.kind == .pack && $0.session == committed.clear.session }
+        return Set(packs.map(\.digest))
+    }
+
     private func roots(of committed: LogState.Committed, _ state: LogState) throws -> Set<Digest> {
         let snapshot = try repository.snapshot(committed)
         let reader = try SnapshotReader(repository, snapshot)
@@ -44,9 +55,7 @@ struct SetRebuild {
             if let root = try reader.pack(of: id) { roots.insert(root) }
         }
         try walk.walk(snapshot, reader)
-        for name in state.objects.keys where name.kind == .pack && name.session == committed.clear.session {
-            roots.insert(name.digest)
-        }
+        roots.formUnion(own(committed, state))
         for (root, moved) in state.moved where moved.record > committed.record {
             let targets = Set(moved.objects.map(\.name.digest))
             guard !roots.isDisjoint(with: targets) else { continue }

@@ -35,7 +35,7 @@ extension Repository {
                 RetentionPoint(
                     id: digest, desktop: committed.clear.desktop, order: committed.clear.order,
                     record: committed.record, time: opened?.time, isDamaged: !isWhole,
-                    isClaimed: running.contains(digest)))
+                    isIncomplete: (opened?.part.incomplete ?? 0) > 0, isClaimed: running.contains(digest)))
         }
         return (points, names)
     }

@@ -13,12 +13,14 @@ package struct RetentionPoint: Hashable, Sendable {
     package var time: Timestamp?
     /// It cannot be opened, or the log calls something damaged that it needs.
     package var isDamaged: Bool
+    /// Something could not be read when it was made.
+    package var isIncomplete: Bool
     /// A machine runs on it.
     package var isClaimed: Bool
 
     package init(
         id: Digest, desktop: DesktopID, order: ClearPart.Order, record: UInt64 = 0, time: Timestamp?,
-        isDamaged: Bool = false, isClaimed: Bool = false
+        isDamaged: Bool = false, isIncomplete: Bool = false, isClaimed: Bool = false
     ) {
         self.id = id
         self.desktop = desktop
@@ -26,6 +28,7 @@ package struct RetentionPoint: Hashable, Sendable {
         self.record = record
         self.time = time
         self.isDamaged = isDamaged
+        self.isIncomplete = isIncomplete
         self.isClaimed = isClaimed
     }
 }
@@ -40,12 +43,15 @@ package struct RetentionPoint: Hashable, Sendable {
 ///   years to fill than really went by.
 /// - What is damaged counts for nothing.
 ///
-/// What does not count evicts nothing and is not evicted: it stays until it is forgotten by its id. The newest good
-/// snapshot of a desktop stays whatever the policy, and so does what a machine runs on.
+/// What does not count evicts nothing and is not evicted: it stays until it is forgotten by its id. The newest snapshot of
+/// a desktop that is not damaged stays whatever the policy; if it is incomplete, so does the newest that is complete; and so
+/// does what a machine runs on.
 package struct RetentionPlan: Sendable, Equatable {
     package enum Reason: Hashable, Sendable {
-        /// The newest good snapshot of its desktop.
+        /// The newest good snapshot of its desktop: whole and complete.
         case newest
+        /// The newest of its desktop, which is incomplete.
+        case newestIncomplete
         /// One of the last so many.
         case last(Int)
         /// The newest of that day, week, month or year.
@@ -85,7 +91,11 @@ package struct RetentionPlan: Sendable, Equatable {
     private static func judge(_ points: [RetentionPoint], _ policy: RetentionPolicy, _ now: Timestamp) -> [Verdict] {
         let counting = self.counting(points, now)
         var kept: [Int: [Reason]] = [:]
-        if let newest = points.lastIndex(where: { !$0.isDamaged }) { kept[newest, default: []].append(.newest) }
+        let good = points.lastIndex { !$0.isDamaged && !$0.isIncomplete }
+        if let good { kept[good, default: []].append(.newest) }
+        if let newest = points.lastIndex(where: { !$0.isDamaged }), newest != good {
+            kept[newest, default: []].append(.newestIncomplete)
+        }
         for (place, index) in counting.reversed().prefix(max(policy.last, 0)).enumerated() {
             kept[index, default: []].append(.last(place + 1))
         }

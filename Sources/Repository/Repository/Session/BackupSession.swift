@@ -272,6 +272,10 @@ package final class BackupSession {
         guard let committed else { throw Failure(.failed, "nothing was committed") }
         let digest = SHA256.hash(committed.bytes)
         guard let held = after.snapshots[digest] else {
+            guard after.forgotten.contains(digest) else {
+                let place = repository.store.location
+                throw Failure(.failed, "the commit is not in the log of \(place) after it was appended")
+            }
             // Between the append and this look at the log may lie a month of sleep.
             throw Failure(
                 .refused, "snapshot \(digest) was committed, and forgotten and collected before this program saw it",

@@ -43,13 +43,12 @@ struct KeysRotateCommand: EngineCommand {
             ("resealed", .number(UInt64(rotation.resealed))), ("left", .number(UInt64(rotation.left.count))),
         ])
         if let left = rotation.left.first {
-            let count = Words.count(UInt64(rotation.left.count), "session stays", "sessions stay")
+            let count = Words.count(UInt64(rotation.left.count), "snapshot stays", "snapshots stay")
             throw Failure(
-                .partial,
-                "\(count) sealed to older keys alone, the first of snapshot \(left.snapshot): \(left.why)",
+                .partial, "\(count) sealed to older keys alone, the first of them \(left.snapshot): \(left.why)",
                 advice:
-                    "The old keys stay until that is put back (`breakwater repository repair --from`) or the snapshot "
-                    + "forgotten (`breakwater repository forget`).")
+                    "The old keys stay until that is put back (`breakwater repository repair --from`) or these are "
+                    + "forgotten: \(rotation.ids).")
         }
         return 0
     }
