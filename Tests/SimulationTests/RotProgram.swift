@@ -44,6 +44,19 @@ struct RotProgram {
             heads: NoHeadMemory(), surroundings: berth.surroundings, options: options)
         let report = try repairer.run()
         berth.ledger.count(.repaired, report.healed.count)
+        // What a set named that nobody has, nobody knows: nothing is collected until its snapshots are forgotten.
+        let lost = report.left.compactMap { ObjectName(path: $0.object) }.filter { name in
+            name.kind == .set && from.log.state.names(of: .set, name.digest).isEmpty
+        }
+        guard !lost.isEmpty else { return }
+        let repository = try berth.harbour.open(
+            store, site: berth.siteKeys.find(at: store.location), surroundings: berth.surroundings)
+        let snapshots = repository.log.state.snapshots.filter { _, held in
+            !held.isForgotten && lost.contains { held.clear.sets.contains($0.digest) }
+        }.keys.sorted()
+        guard !snapshots.isEmpty else { return }
+        berth.ledger.note { $0.forgotten[store.location, default: []].formUnion(snapshots) }
+        berth.ledger.count(.gone, try repository.forget(snapshots).forgotten.count)
     }
 
     // MARK: - What rots

@@ -4,7 +4,8 @@ internal import Sealing
 /// Makes a set anew that no vault has whole, from what its snapshots refer to. A set is a function of the packs that its
 /// snapshot leans on, and its name is a hash: what was made anew is the lost one, or is not taken.
 ///
-/// 1. The packs of the snapshot's own session may be all: these the log names, and no key is needed. 2. Otherwise a
+/// 1. The packs of the snapshot's own session may be all, or those that came with its commit, as for a stage: these the log
+/// names, and no key is needed. 2. Otherwise a
 /// snapshot that names the set is read without it (`SnapshotReader`), and each of its references followed to its pack; the
 /// packs of its session are added, referred to or not. 3. Where packs were moved since, those stand for what they were made
 /// of. 4. The roots are cut into pages, one of which has the name.
@@ -19,16 +20,16 @@ struct SetRebuild {
     /// - Throws: that a store does not answer; nothing on account of damage.
     func bytes(of set: Digest) throws(Failure) -> [UInt8]? {
         let state = repository.log.state
-        let naming = state.snapshots.values.filter { $0.clear.sets.contains(set) && !$0.clear.isStage }
+        let naming = state.snapshots.values.filter { $0.clear.sets.contains(set) }
             .sorted { $0.record < $1.record }
         func page(of roots: Set<Digest>) -> [UInt8]? {
             PackSet.pages(of: roots).map(\.bytes).first { SHA256.hash($0) == set }
         }
         for committed in naming {
-            if let found = page(of: own(committed, state)) { return found }
+            if let found = page(of: own(committed, state)) ?? page(of: brought(committed, state)) { return found }
         }
         guard repository.keys.secret != nil, !repository.keys.readers.isEmpty else { return nil }
-        for committed in naming {
+        for committed in naming where !committed.clear.isStage {
             do {
                 if let found = page(of: try roots(of: committed, state)) { return found }
             } catch let failure as Failure where !failure.isOfOneObject {
@@ -45,6 +46,13 @@ struct SetRebuild {
     private func own(_ committed: LogState.Committed, _ state: LogState) -> Set<Digest> {
         let packs = state.objects.keys.filter { $0.kind == .pack && $0.session == committed.clear.session }
         return Set(packs.map(\.digest))
+    }
+
+    /// Packs of them that came with its commit: a stage names these alone.
+    private func brought(_ committed: LogState.Committed, _ state: LogState) -> Set<Digest> {
+        own(committed, state).filter { root in
+            state.names(of: .pack, root).contains { state.objects[$0]?.since == committed.record }
+        }
     }
 
     private func roots(of committed: LogState.Committed, _ state: LogState) throws -> Set<Digest> {
