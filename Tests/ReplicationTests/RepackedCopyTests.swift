@@ -38,6 +38,17 @@ struct RepackedCopyTests {
         _ = try repository.forget(snapshots)
     }
 
+    /// Two snapshots that both vaults have; one vault forgets the first, and repacks.
+    /// - Returns: the second.
+    private func repackCopied(in store: any ObjectStore) throws -> Digest {
+        let first = try pair.backUp(dead + shared)
+        let second = try pair.backUp(shared)
+        _ = try pair.replicator().run()
+        try forget([first], in: store)
+        try repack(store)
+        return second
+    }
+
     @Test func aRepackedOriginIsCopiedWithItsMoves() throws {
         let first = try pair.backUp(dead + shared)
         let second = try pair.backUp(shared)
@@ -60,11 +71,7 @@ struct RepackedCopyTests {
 
     /// The destination moved what its own snapshots need; a snapshot that comes later needs more of the same pack.
     @Test func whatTheDestinationLeftOutComesAgain() throws {
-        let first = try pair.backUp(dead + shared)
-        let second = try pair.backUp(shared)
-        _ = try pair.replicator().run()
-        try forget([first], in: pair.copy)
-        try repack(pair.copy)
+        let second = try repackCopied(in: pair.copy)
         let third = try pair.backUp(dead)
         let report = try pair.replicator().run()
         #expect(report.copied == [third] && report.packs > 0)
@@ -74,11 +81,7 @@ struct RepackedCopyTests {
 
     /// A repacked pack was lost and made anew from the copy, which then takes a snapshot that names the lost one.
     @Test func whatWasMadeAnewFromTheCopyIsCopiedToIt() throws {
-        let first = try pair.backUp(dead + shared)
-        let second = try pair.backUp(shared)
-        _ = try pair.replicator().run()
-        try forget([first], in: pair.origin)
-        try repack(pair.origin)
+        let second = try repackCopied(in: pair.origin)
         let third = try pair.backUp(shared + dead.prefix(1000))
         let moved = try pair.open(pair.origin).log.state.moved.values
         let pack = try #require(moved.first?.objects.first?.name)

@@ -108,8 +108,8 @@ final class LossWalk {
         }
     }
 
-    /// Of what a template holds it is seen whether its pack is there and opens; with every byte it is read, as a restore would. What is
-    /// damaged of a base is named by a check of that.
+    /// Of what a template holds it is seen whether its pack is there and opens; with every byte it is read, as a restore
+    /// would. What is damaged of a base is named by a check of that.
     private func loss(of id: ChunkID, at place: SnapshotReader.Place, in home: SnapshotReader) -> Loss? {
         let base = home.repository
         func missing(_ why: String) -> Loss {

@@ -75,8 +75,8 @@ extension KeyChange {
         if let left = rotation.left.first {
             throw Failure(
                 .refused,
-                "\(rotation.left.count) snapshots cannot be sealed to the newest keys alone, the first of them "
-                    + "\(left.snapshot): \(left.why)",
+                "\(rotation.left.count) snapshot\(rotation.left.count == 1 ? "" : "s") cannot be sealed to the newest keys "
+                    + "alone, the first of them \(left.snapshot): \(left.why)",
                 advice:
                     "The old keys stay, and everything opens as before. Put back what is missing with `breakwater "
                     + "repository repair --from`, or forget these snapshots: \(rotation.ids).")
@@ -143,7 +143,8 @@ extension KeyChange {
                 do {
                     let (count, left) = try reseal(vault, readers, newest, &made)
                     rotation.resealed += count
-                    rotation.left += left
+                    // A snapshot that several vaults have is one.
+                    rotation.left += left.filter { one in !rotation.left.contains { $0.snapshot == one.snapshot } }
                     break
                 } catch let failure as Failure where failure.code == .refused && attempt < Self.attempts {
                     // A collector took for orphans what was just put. Its session is closed; another serves.

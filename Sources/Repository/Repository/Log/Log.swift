@@ -104,24 +104,16 @@ package final class Log: Sendable {
     @discardableResult
     package func refresh() throws(Failure) -> LogState {
         while true {
-            let next = monitor.access { $0.state.head + 1 }
-            let object: [UInt8]?
-            do throws(Failure) {
-                object = try store.recordObject(next)
-            } catch {
-                if error.code == .notFound {
-                    if !state.undecided.isEmpty { settleByCheckpoint() }
-                    return state
-                }
-                // What cannot be read for itself, like a bad sector, is read from a mirror.
-                guard error.isOfOneObject, lend(next, state) != nil else { throw error }
-                object = nil
+            let known = state
+            let next = known.head + 1
+            let found = try look(after: known)
+            guard found != .missing else {
+                if !state.undecided.isEmpty { settleByCheckpoint() }
+                return state
             }
             try monitor.access { contents throws(Failure) in
                 // Another thread may have been quicker.
-                if contents.state.head + 1 == next {
-                    try take(object, number: next, into: &contents, isThere: true)
-                }
+                if contents.state.head + 1 == next { try take(found, number: next, into: &contents) }
             }
         }
     }
@@ -132,30 +124,39 @@ package final class Log: Sendable {
     func readForward(_ contents: inout Contents, to last: UInt64? = nil) throws(Failure) {
         while contents.state.head < last ?? .max {
             let next = contents.state.head + 1
-            do throws(Failure) {
-                try take(try store.recordObject(next), number: next, into: &contents)
-            } catch {
-                guard error.code == .notFound else {
-                    guard error.isOfOneObject, lend(next, contents.state) != nil else { throw error }
-                    try take(nil, number: next, into: &contents, isThere: true)
-                    continue
-                }
-                guard last != nil else { return }
-                try take(nil, number: next, into: &contents)
-                guard contents.state.head == next else { return }
-            }
+            let found = try look(after: contents.state)
+            guard found != .missing || last != nil else { return }
+            try take(found, number: next, into: &contents)
+            guard contents.state.head == next else { return }
         }
     }
 
-    /// Judges the object at the next number; `object` is nil when it is lost, or there and cannot be read.
-    private func take(
-        _ object: [UInt8]?, number: UInt64, into contents: inout Contents, isThere: Bool = false
-    ) throws(Failure) {
+    /// What lies at a number.
+    private enum Found: Equatable {
+        case bytes([UInt8]), missing
+        /// It cannot be read for itself, like a bad sector, and a mirror has it.
+        case unreadable
+
+        var bytes: [UInt8]? { if case .bytes(let bytes) = self { bytes } else { nil } }
+    }
+
+    private func look(after state: LogState) throws(Failure) -> Found {
+        do throws(Failure) {
+            return .bytes(try store.recordObject(state.head + 1))
+        } catch {
+            if error.code == .notFound { return .missing }
+            guard error.isOfOneObject, lend(state.head + 1, state) != nil else { throw error }
+            return .unreadable
+        }
+    }
+
+    /// Judges what was found at the next number.
+    private func take(_ found: Found, number: UInt64, into contents: inout Contents) throws(Failure) {
+        let object = found.bytes
         let halves = object.map { Record.Halves($0) }
         var authentic = (halves?.different ?? []).compactMap { Self.record($0, number, contents.state) }
         if !authentic.contains(where: { $0.previous == contents.state.headHash }) {
-            let isLost = object == nil && !isThere
-            let kind: Finding.Kind = isLost ? .missing : authentic.isEmpty ? .unreadable : .unlinked
+            let kind: Finding.Kind = found == .missing ? .missing : authentic.isEmpty ? .unreadable : .unlinked
             contents.findings.append(Finding(number: number, kind: kind))
             guard let (lent, lender) = lend(number, contents.state), try !isGivenUp(number, object, contents.state)
             else {
@@ -241,7 +242,7 @@ package final class Log: Sendable {
                 try refresh().head + 1 == next
             else { return }
             try monitor.access { contents throws(Failure) in
-                if contents.state.head + 1 == next { try take(nil, number: next, into: &contents) }
+                if contents.state.head + 1 == next { try take(.missing, number: next, into: &contents) }
             }
             guard try refresh().head >= next else { return }
         }

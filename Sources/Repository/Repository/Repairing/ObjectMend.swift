@@ -10,12 +10,14 @@ internal import Sealing
 final class ObjectMend {
     private let repository: Repository
     private let isDryRun: Bool
+    private let isCancelled: @Sendable () -> Bool
     private(set) var bytesFetched: UInt64 = 0
     private var known: (head: UInt64, needs: Needs?)?
 
-    init(_ repository: Repository, isDryRun: Bool) {
+    init(_ repository: Repository, isDryRun: Bool, isCancelled: @escaping @Sendable () -> Bool) {
         self.repository = repository
         self.isDryRun = isDryRun
+        self.isCancelled = isCancelled
     }
 
     // MARK: - What is needed
@@ -57,7 +59,7 @@ final class ObjectMend {
             found = try recomputed(name).map { ($0, "the records before it") }
         }
         if found == nil, name.kind == .set {
-            found = try SetRebuild(repository).bytes(of: name.digest).map { ($0, "what its snapshots refer to") }
+            found = try SetRebuild(repository: repository, isCancelled: isCancelled).bytes(of: name.digest)
         }
         guard let found else { return .left("no vault at hand has it whole") }
         guard !isDryRun else { return .healed("from \(found.from)") }

@@ -30,6 +30,7 @@ final class PackRemake {
     private let vaults: [(repository: Repository, opener: PackOpener)]
     private let envelopes: [SessionID: Digest]
     private var indexes: [ChunkIndex?]
+    /// Of other vaults' frames, each chunk's once: the look before and the taking are one fetching.
     private(set) var bytesFetched: UInt64 = 0
 
     /// A pack to take from, and in which of the vaults.
@@ -90,7 +91,9 @@ final class PackRemake {
         // Again, in a state in which the claim stands: what another session claims or commits from here on makes the
         // move void.
         let counted = isAll ? nil : try follow(to: found.done, root, else: lacking)
+        let fetched = bytesFetched
         let (resealing, _) = try reseal(found.done, own)
+        bytesFetched = fetched
         let packs = try resealing.finish()
         guard resealing.done == found.done else {
             throw Failure(.notFound, "what was there a moment ago is not there any more")

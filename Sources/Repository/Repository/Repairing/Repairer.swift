@@ -77,7 +77,7 @@ package struct Repairer {
         if isCancelled() { throw Failure(.cancelled, "the repair was asked to stop") }
         // 3.
         let small = findings.filter { $0.name?.kind != .pack && $0.name?.kind != .segment }
-        try mendSmall(small, repository)
+        try mendSmall(small, repository, isCancelled)
         if !small.isEmpty {
             repository = try open(keys, options.isDryRun ? NoHeadMemory() : heads, expecting: first.id)
         }
@@ -115,8 +115,10 @@ package struct Repairer {
 
     // MARK: - 3. Small objects
 
-    private mutating func mendSmall(_ findings: [CheckReport.Finding], _ repository: Repository) throws {
-        let mend = ObjectMend(repository, isDryRun: options.isDryRun)
+    private mutating func mendSmall(
+        _ findings: [CheckReport.Finding], _ repository: Repository, _ isCancelled: @escaping @Sendable () -> Bool
+    ) throws {
+        let mend = ObjectMend(repository, isDryRun: options.isDryRun, isCancelled: isCancelled)
         defer { report.bytesFetched += mend.bytesFetched }
         let siteKeys = SiteKeyMend(repository, mend, isDryRun: options.isDryRun)
         var slots: [Digest: RepairReport.Item.Outcome] = [:]
@@ -178,7 +180,7 @@ package struct Repairer {
     private mutating func mendPacks(
         _ findings: [CheckReport.Finding], _ repository: Repository, _ isCancelled: @escaping @Sendable () -> Bool
     ) throws {
-        let objects = ObjectMend(repository, isDryRun: options.isDryRun)
+        let objects = ObjectMend(repository, isDryRun: options.isDryRun, isCancelled: isCancelled)
         let session = RepairSession(repository, isDryRun: options.isDryRun)
         var packs = PackRepair(repository, objects, isDryRun: options.isDryRun, isCancelled: isCancelled)
         do {

@@ -1,24 +1,23 @@
 internal import Platform
 internal import Sealing
 
-/// Makes a set anew that no vault has whole, from what its snapshots refer to. A set is a function of the packs that its
+/// Makes a set anew that no vault has whole, from the log or from what its snapshots refer to. A set is a function of the packs that its
 /// snapshot leans on, and its name is a hash: what was made anew is the lost one, or is not taken.
 ///
 /// 1. The packs of the snapshot's own session may be all, or those that came with its commit, as for a stage: these the log
-/// names, and no key is needed. 2. Otherwise a
-/// snapshot that names the set is read without it (`SnapshotReader`), and each of its references followed to its pack; the
-/// packs of its session are added, referred to or not. 3. Where packs were moved since, those stand for what they were made
-/// of. 4. The roots are cut into pages, one of which has the name.
+/// names, and no key is needed. 2. Otherwise a snapshot that names the set is read without it (`SnapshotReader`), and each
+/// of its references followed to its pack; the packs of its session are added, referred to or not. 3. Where packs were moved
+/// since, those stand for what they were made of. 4. The roots are cut into pages, one of which has the name.
 ///
 /// From 2 on it needs the reader's key. A writer that read a file twice may have leant on a pack to which nothing refers in
 /// the end: then this finds nothing.
 struct SetRebuild {
-    private let repository: Repository
+    let repository: Repository
+    let isCancelled: @Sendable () -> Bool
 
-    init(_ repository: Repository) { self.repository = repository }
-
-    /// - Throws: that a store does not answer; nothing on account of damage.
-    func bytes(of set: Digest) throws(Failure) -> [UInt8]? {
+    /// The set's bytes, and from what they were made.
+    /// - Throws: that a store does not answer, or that it was asked to stop; nothing on account of damage.
+    func bytes(of set: Digest) throws(Failure) -> (bytes: [UInt8], from: String)? {
         let state = repository.log.state
         let naming = state.snapshots.values.filter { $0.clear.sets.contains(set) }
             .sorted { $0.record < $1.record }
@@ -26,12 +25,16 @@ struct SetRebuild {
             PackSet.pages(of: roots).map(\.bytes).first { SHA256.hash($0) == set }
         }
         for committed in naming {
-            if let found = page(of: own(committed, state)) ?? page(of: brought(committed, state)) { return found }
+            if let found = page(of: own(committed, state)) ?? page(of: brought(committed, state)) {
+                return (found, "the log")
+            }
         }
         guard repository.keys.secret != nil, !repository.keys.readers.isEmpty else { return nil }
         for committed in naming where !committed.clear.isStage {
             do {
-                if let found = page(of: try roots(of: committed, state)) { return found }
+                if let found = page(of: try roots(of: committed, state)) {
+                    return (found, "what its snapshots refer to")
+                }
             } catch let failure as Failure where !failure.isOfOneObject {
                 throw failure
             } catch {
@@ -59,7 +62,7 @@ struct SetRebuild {
         let snapshot = try repository.snapshot(committed)
         let reader = try SnapshotReader(repository, snapshot)
         var roots: Set<Digest> = []
-        var walk = ReferenceWalk(isCancelled: { false }) { id, reader in
+        var walk = ReferenceWalk(isCancelled: isCancelled) { id, reader in
             if let root = try reader.pack(of: id) { roots.insert(root) }
         }
         try walk.walk(snapshot, reader)
