@@ -197,6 +197,31 @@ import Testing
         try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
     }
 
+    // MARK: - A set
+
+    @Test func aLogThatNobodyCanJudgeIsSettledWithAWord() throws {
+        let (toolbox, ids) = try made()
+        try toolbox.repository("settle", ["--yes"], exits: 3)
+        let before = Set(toolbox.objects("sets") + toolbox.objects("manifests"))
+        try toolbox.write("five", "source/five")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let last = try #require(try self.ids(toolbox).last)
+        for object in Set(toolbox.objects("sets") + toolbox.objects("manifests")).subtracting(before) {
+            try FileManager.default.removeItem(atPath: toolbox("vault") + "/" + object)
+        }
+        let backup = try toolbox.repository("backup", ["--name", "desk", toolbox("source")], exits: 6)
+        #expect(backup.errors.contains("repository settle --vault \(toolbox("vault"))"))
+        let refused = try toolbox.repository("settle", exits: 3)
+        #expect(refused.errors.contains("--yes"))
+        let settled = try toolbox.repository("settle", ["--yes"]).result
+        #expect((settled["records"] as? [Int])?.count == 1 && settled["snapshotsGivenUp"] as? [String] == [])
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        try toolbox.repository("forget", [last])
+        #expect(try self.ids(toolbox).prefix(2) == ids[...] && self.ids(toolbox).count == 3)
+        try toolbox.repository("collect", ["--release-claims"])
+        try toolbox.repository("check", ["--read-data"])
+    }
+
     // MARK: - The genesis
 
     @Test(arguments: [nil, "junk"] as [String?]) func aLostGenesisIsNamedAndReadFromTheCopy(junk: String?) throws {

@@ -110,6 +110,8 @@ struct Inspection {
             gone.formUnion(item.snapshots)
         }
         voyage.ledger.count(.gone, gone.count)
+        let repository = try open(sick)
+        if !repository.log.state.undecided.isEmpty { try repository.settle(try repository.log.planSettlement()) }
     }
 
     /// After the revocation nothing that the thief said leads anybody astray.

@@ -30,8 +30,8 @@ final class Ledger: Sendable {
 
     enum Event: String, CaseIterable {
         case committed, staged, copied, restored, condemned, deleted, released, repacked, checked, forgotten
-        case rotated, retired, revoked, voided, destroyed, stolen, astray, refused, slept, late, torn, rotted, repaired,
-            gone
+        case rotated, retired, revoked, voided, settled, destroyed, stolen, astray, refused, slept, late, torn, rotted,
+            repaired, gone
     }
 
     private let monitor = Monitor(Contents())

@@ -64,11 +64,15 @@ struct OwnerProgram {
             store, site: berth.siteKeys.find(at: store.location), surroundings: berth.surroundings)
     }
 
-    /// Voids what is no record.
+    /// Voids what is no record, and decides what names a set that was never put.
     private func settle(_ vault: Repository) throws {
         while let cut = vault.log.interruption {
             try vault.void(try vault.planVoid(of: cut.number))
             berth.ledger.count(.voided)
+        }
+        if !vault.log.state.undecided.isEmpty {
+            try vault.settle(try vault.log.planSettlement())
+            berth.ledger.count(.settled)
         }
     }
 

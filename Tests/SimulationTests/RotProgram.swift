@@ -44,13 +44,18 @@ struct RotProgram {
             heads: NoHeadMemory(), surroundings: berth.surroundings, options: options)
         let report = try repairer.run()
         berth.ledger.count(.repaired, report.healed.count)
-        // What a set named that nobody has, nobody knows: nothing is collected until its snapshots are forgotten.
+        // What a set named that nobody has, nobody knows: records are judged without it, and nothing is collected until its
+        // snapshots are forgotten.
         let lost = report.left.compactMap { ObjectName(path: $0.object) }.filter { name in
             name.kind == .set && from.log.state.names(of: .set, name.digest).isEmpty
         }
         guard !lost.isEmpty else { return }
         let repository = try berth.harbour.open(
             store, site: berth.siteKeys.find(at: store.location), surroundings: berth.surroundings)
+        if !repository.log.state.undecided.isEmpty {
+            try repository.settle(try repository.log.planSettlement())
+            berth.ledger.count(.settled)
+        }
         let snapshots = repository.log.state.snapshots.filter { _, held in
             !held.isForgotten && lost.contains { held.clear.sets.contains($0.digest) }
         }.keys.sorted()

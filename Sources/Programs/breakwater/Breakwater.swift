@@ -21,8 +21,7 @@ struct RepositoryCommand: ParsableCommand {
         subcommands: [
             InitCommand.self, BackupCommand.self, SnapshotsCommand.self, ListCommand.self, RestoreCommand.self,
             CheckCommand.self, RepairCommand.self, CopyCommand.self, FindCommand.self, DiffCommand.self,
-            ExportCommand.self,
-            MountCommand.self, VoidCommand.self, AcceptHeadCommand.self, ForgetCommand.self, CollectCommand.self,
-            UsageCommand.self, KeysCommand.self,
+            ExportCommand.self, MountCommand.self, VoidCommand.self, SettleCommand.self, AcceptHeadCommand.self,
+            ForgetCommand.self, CollectCommand.self, UsageCommand.self, KeysCommand.self,
         ])
 }

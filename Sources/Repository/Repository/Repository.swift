@@ -225,9 +225,9 @@ package final class Repository: Sendable {
 
     /// Appends as the vault's site.
     @discardableResult
-    package func appendAsSite(_ body: (LogState) throws -> RecordBody) throws -> LogState {
+    package func appendAsSite(settles: Bool = false, _ body: (LogState) throws -> RecordBody) throws -> LogState {
         guard let site = keys.site else { throw Self.siteKeyMissing(at: store.location) }
-        return try log.append(as: .site, site, body)
+        return try log.append(as: .site, site, settles: settles, body)
     }
 
     static func siteKeyMissing(at location: String) -> Failure {

@@ -193,8 +193,8 @@ struct AuthorityRules {
         let before = world.state
         #expect(throws: Failure(.notFound, "")) { try world.state.apply(record, pages: world.pages) }
         #expect(world.state == before)
-        #expect(try world.state.apply(record, pages: nil) == .effective)
-        #expect(world.state.undecided == [record.number])
+        #expect(try world.state.apply(record, by: .init(listings: world.pages)) == .effective)
+        #expect(world.state.undecided == [.init(record.number, .set)])
         #expect(world.state.snapshots[draft.snapshot] != nil)
     }
 

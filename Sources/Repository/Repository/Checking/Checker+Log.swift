@@ -71,10 +71,10 @@ extension Checker {
     }
 
     func noteUndecided() {
-        for number in state.undecided {
+        for undecided in state.undecided {
             ledger.change {
                 $0.notes.append(
-                    "record \(number) of the log was taken to be in order: a set or page it names cannot be read")
+                    "record \(undecided.number) of the log was taken to be in order: \(undecided.cause.why)")
             }
         }
     }

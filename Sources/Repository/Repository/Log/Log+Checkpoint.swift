@@ -82,7 +82,7 @@ extension Log {
     }
 
     /// An authentic record, or nil where the stored bytes are none.
-    private func record(_ number: UInt64, _ state: LogState) throws(Failure) -> Record? {
+    func record(_ number: UInt64, _ state: LogState) throws(Failure) -> Record? {
         let object = try store.recordObject(number)
         guard let bytes = Record.Halves(object).either else { return nil }
         return try? Record(

@@ -51,6 +51,8 @@ package final class Log: Sendable {
         var newerElsewhere: UInt64?
         /// The record by which the state is blocked, while it is.
         var blockedAt: UInt64?
+        /// Records that are to have no effect, for a state as it would be without them.
+        var givenUp: Set<UInt64> = []
     }
 
     /// - Throws: `.notFound` when there is no repository; `.refused` when it is not `expected`, requires unknown
@@ -174,14 +176,37 @@ package final class Log: Sendable {
         }
         guard let record = authentic.first(where: { $0.previous == contents.state.headHash }) else { return }
         contents.gap = nil
-        let verdict: LogState.Verdict
-        do throws(Failure) {
-            verdict = try contents.state.apply(record, pages: pages)
-        } catch  where error.code == .damaged || error.code == .notFound {
-            verdict = try contents.state.apply(record, pages: nil)
-        }
+        let verdict = try judge(record, &contents)
         contents.hashes.append(record.hash)
         if case .void(let reason) = verdict { contents.findings.append(Finding(number: number, kind: .void(reason))) }
+    }
+
+    /// By all that can be read of what the record names.
+    private func judge(_ record: Record, _ contents: inout Contents) throws(Failure) -> LogState.Verdict {
+        guard !contents.givenUp.contains(record.number) else {
+            contents.state.pass(record)
+            return .void("it was given up")
+        }
+        // The state that a checkpoint holds is what everybody goes on from, whoever has read otherwise.
+        var digest: Digest?
+        if case .checkpoint(_, state: contents.state.head) = record.body, contents.state.head > contents.base {
+            digest = contents.state.checkpointDigest
+        }
+        let verdict = try apply(record, &contents.state)
+        if verdict == .effective, let digest, case .checkpoint(let name, state: _) = record.body, name.digest != digest
+        {
+            contents.state.undecided.append(LogState.Undecided(record.number, .otherState))
+        }
+        return verdict
+    }
+
+    private func apply(_ record: Record, _ state: inout LogState) throws(Failure) -> LogState.Verdict {
+        for evidence in [LogState.Evidence(listings: pages, sets: pages), LogState.Evidence(listings: pages)] {
+            do throws(Failure) { return try state.apply(record, by: evidence) } catch {
+                guard error.code == .damaged || error.code == .notFound else { throw error }
+            }
+        }
+        return try state.apply(record, by: LogState.Evidence())
     }
 
     static func record(_ bytes: [UInt8], _ number: UInt64, _ state: LogState) -> Record? {
@@ -302,15 +327,16 @@ package final class Log: Sendable {
     private static let attempts = 200
 
     /// Appends what `body` says of the newest state, signed by `key`, and returns the state after it.
+    /// - Parameter settles: the record is a checkpoint that decides what nobody can judge.
     /// - Throws: what `body` throws; `.refused` when the record would be void; `.damaged` when the log cannot be
     ///   judged; errors of the store.
     @discardableResult
     package func append(
-        as author: Record.Author, _ key: SigningKey, _ body: (LogState) throws -> RecordBody
+        as author: Record.Author, _ key: SigningKey, settles: Bool = false, _ body: (LogState) throws -> RecordBody
     ) throws -> LogState {
         for attempt in 0..<Self.attempts {
             let state = try refresh()
-            let record = try next(state, author, key, try body(state))
+            let record = try next(state, author, key, settles, try body(state))
             switch try settle(record) {
             case .won:
                 let after = try refresh()
@@ -327,7 +353,7 @@ package final class Log: Sendable {
     }
 
     private func next(
-        _ state: LogState, _ author: Record.Author, _ key: SigningKey, _ body: RecordBody
+        _ state: LogState, _ author: Record.Author, _ key: SigningKey, _ settles: Bool, _ body: RecordBody
     ) throws(Failure) -> Record {
         if let cut = interruption {
             guard cut.isJunk, case .void = body else {
@@ -342,10 +368,11 @@ package final class Log: Sendable {
                 .damaged, "record \(lost) of the log in \(store.location) is lost or damaged in both halves",
                 advice: "Restores work. Nothing is appended until it is put back from the other vault's mirror.")
         }
-        guard state.undecided.isEmpty else {
+        guard settles || state.undecided.isEmpty else {
             throw Failure(
-                .damaged, "records of the log in \(store.location) cannot be judged: a set they name is damaged",
-                advice: PackSet.whenLost)
+                .damaged,
+                "records of the log in \(store.location) cannot be judged: a set or page they name is lost or damaged",
+                advice: Settlement.whenUndecided(at: store.location))
         }
         let record = try Record(
             repository: state.repository, vault: state.vault, number: state.head + 1, previous: state.headHash,
@@ -356,10 +383,10 @@ package final class Log: Sendable {
         return record
     }
 
-    private enum Settlement { case won, lost }
+    private enum Race { case won, lost }
 
     /// Puts the record; an unknown outcome is settled by putting it again, which makes it durable if it is there.
-    private func settle(_ record: Record) throws(Failure) -> Settlement {
+    private func settle(_ record: Record) throws(Failure) -> Race {
         let object = Record.object(record.bytes)
         let key = try Record.key(record.number)
         for _ in 0..<20 {

@@ -9,7 +9,7 @@ extension LogState {
     /// - Throws: `.failed` for a state nobody may build on: bytes before it are no record, or something in it was not
     ///   decided.
     package func checkpointBytes() throws(Failure) -> [UInt8] {
-        guard blockedBy == nil, undecided.isEmpty else {
+        guard isSettled else {
             throw Failure(.failed, "the log's state after record \(head) is not settled, and no checkpoint can hold it")
         }
         var bytes: [UInt8] = []
@@ -17,6 +17,16 @@ extension LogState {
         encodeInPieces { bytes += $0 }
         return bytes
     }
+
+    /// What a checkpoint that holds this state is named by; nil for a state that none can hold.
+    var checkpointDigest: Digest? {
+        guard isSettled else { return nil }
+        var stream = SHA256Stream()
+        encodeInPieces { stream.update($0) }
+        return stream.finish()
+    }
+
+    private var isSettled: Bool { blockedBy == nil && undecided.isEmpty }
 
     /// The state's bytes, one stretch after another: there may be hundreds of thousands of objects.
     private func encodeInPieces(_ take: ([UInt8]) -> Void) {

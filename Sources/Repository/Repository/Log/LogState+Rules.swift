@@ -15,19 +15,57 @@ extension LogState {
         case void(String)
     }
 
+    /// What a record is judged by besides the state.
+    package struct Evidence: Sendable {
+        /// The pages that list a record's objects. Without them a record that names some is taken to list nothing.
+        package var listings: (any PageSource)?
+        /// The sets of snapshots. Without them what they would decide is taken to be in order.
+        package var sets: (any PageSource)?
+
+        package init(listings: (any PageSource)? = nil, sets: (any PageSource)? = nil) {
+            self.listings = listings
+            self.sets = sets
+        }
+    }
+
+    /// A record that was taken to be effective though it could not be judged.
+    package struct Undecided: Hashable, Sendable {
+        package enum Cause: Sendable, Hashable {
+            /// A set cannot be read.
+            case set
+            /// A page that lists the record's objects cannot be read.
+            case listing
+            /// It is a checkpoint, and the state of which it has the digest is another than what was read up to it.
+            case otherState
+        }
+        package var number: UInt64
+        package var cause: Cause
+
+        package init(_ number: UInt64, _ cause: Cause) {
+            self.number = number
+            self.cause = cause
+        }
+    }
+
+    /// Goes on by one record, judged by everything that it names.
+    @discardableResult
+    package mutating func apply(_ record: Record, pages: any PageSource) throws(Failure) -> Verdict {
+        try apply(record, by: Evidence(listings: pages, sets: pages))
+    }
+
     /// Goes on by one record. Every rule is checked before anything changes, so a void record leaves no trace.
     ///
-    /// With `pages` nil what a page would decide is taken to be in order, and the record noted as undecided.
-    /// - Throws: `.damaged` when the record does not follow this head, or a page that a rule needs cannot be read;
-    ///   the state is then as before.
+    /// A record that is effective as far as the evidence goes, when that is not all, is noted as undecided.
+    /// - Throws: `.damaged` when the record does not follow this head, `.damaged` or `.notFound` when a page or set of
+    ///   the evidence that a rule needs cannot be read; the state is then as before.
     @discardableResult
-    package mutating func apply(_ record: Record, pages: (any PageSource)?) throws(Failure) -> Verdict {
+    package mutating func apply(_ record: Record, by evidence: Evidence) throws(Failure) -> Verdict {
         guard record.number == head + 1, record.previous == headHash, record.vault == vault else {
             throw Failure(.damaged, "log record \(record.number) does not follow record \(head)")
         }
         var verdict = Verdict.effective
         do {
-            try judge(record, pages)
+            try judge(record, evidence)
         } catch let broken as RuleBroken {
             verdict = .void(broken.reason)
         } catch let failure as Failure {
@@ -35,9 +73,11 @@ extension LogState {
         } catch {
             throw Failure(.failed, "log record \(record.number) could not be judged", cause: error)
         }
-        if pages == nil, verdict == .effective { undecided.append(record.number) }
-        head = record.number
-        headHash = record.hash
+        if verdict == .effective, evidence.sets == nil {
+            let isListed = evidence.listings != nil || !record.body.hasPages
+            undecided.append(Undecided(record.number, isListed ? .set : .listing))
+        }
+        pass(record)
         return verdict
     }
 
@@ -47,6 +87,15 @@ extension LogState {
         return try trial.apply(record, pages: pages)
     }
 
+    /// Goes on by a record that has no effect.
+    mutating func pass(_ record: Record) {
+        head = record.number
+        headHash = record.hash
+    }
+
+    /// Takes what is undecided as it was read.
+    mutating func settle() { undecided = [] }
+
     /// Goes on by bytes that are no record: from here on only a void of them counts.
     package mutating func block(number: UInt64, object: [UInt8]) {
         let hash = Record.hash(ofUnverified: object)
@@ -55,7 +104,7 @@ extension LogState {
         if blockedBy == nil { blockedBy = hash }
     }
 
-    private mutating func judge(_ record: Record, _ pages: (any PageSource)?) throws {
+    private mutating func judge(_ record: Record, _ evidence: Evidence) throws {
         if let blockedBy {
             guard case .void(let number, let hash) = record.body, case .site = record.author, hash == blockedBy,
                 number < record.number
@@ -75,20 +124,20 @@ extension LogState {
         }
         switch record.body {
         case .genesis: throw RuleBroken("a second genesis")
-        case .commit(let commit): try judge(commit, record, author, pages)
+        case .commit(let commit): try judge(commit, record, author, evidence)
         case .forget(let snapshots): try forget(snapshots)
         case .condemn(let listing, let counted):
             guard counted < record.number else { throw RuleBroken("liveness counted at a record to come") }
-            try condemn(try listing.objects(pages), record: record.number, pages)
+            try condemn(try listing.objects(evidence.listings), record: record.number, evidence.sets)
             holdPages(of: listing, since: record.number)
         case .relocate(let relocations, let counted):
             guard counted < record.number else { throw RuleBroken("liveness counted at a record to come") }
-            try relocate(relocations, counted: counted, record: record.number, pages)
+            try relocate(relocations, counted: counted, record: record.number, evidence.sets)
         case .collected(let listing):
-            try collect(try listing.objects(pages).map(\.name), pages)
+            try collect(try listing.objects(evidence.listings).map(\.name), evidence.sets)
             holdPages(of: listing, since: record.number)
         case .damaged(let listing):
-            for object in try listing.objects(pages) where objects[object.name]?.status == .live {
+            for object in try listing.objects(evidence.listings) where objects[object.name]?.status == .live {
                 change(object.name, to: .damaged, record: record.number)
             }
             holdPages(of: listing, since: record.number)
@@ -139,7 +188,7 @@ extension LogState {
     // MARK: - Commit
 
     private mutating func judge(
-        _ commit: RecordBody.Commit, _ record: Record, _ author: Certificate?, _ pages: (any PageSource)?
+        _ commit: RecordBody.Commit, _ record: Record, _ author: Certificate?, _ evidence: Evidence
     ) throws {
         let digest = commit.manifest.name.digest
         guard let clear = try? ClearPart(commit.clear), clear.repository == repository else {
@@ -179,11 +228,11 @@ extension LogState {
             guard origin != vault else { throw RuleBroken("a copy from the vault itself") }
             guard !clear.isStage else { throw RuleBroken("a stage is not copied") }
         }
-        let listed = try commit.objects.objects(pages)
+        let listed = try commit.objects.objects(evidence.listings)
         let new = try newObjects(commit, listed)
         // Of a page that cannot be read nobody knows what it lists.
-        if pages != nil || commit.objects.pages.isEmpty {
-            try cover(clear, new: new.map(\.name), listed: listed, pages)
+        if evidence.listings != nil || commit.objects.pages.isEmpty {
+            try cover(clear, new: new.map(\.name), listed: listed, evidence.sets)
         }
         for object in new { hold(object, since: record.number) }
         snapshots[digest] = Committed(

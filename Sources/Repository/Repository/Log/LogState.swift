@@ -83,9 +83,9 @@ package struct LogState: Sendable, Equatable {
     package internal(set) var checkpoint: CheckpointMark?
     /// Heads that a root statement accepted, by which a rolled-back log may go on.
     package internal(set) var acceptedHeads: [UInt64: Digest] = [:]
-    /// Records that were taken to be effective because a page they are judged by cannot be read: enough to read by,
-    /// not enough to append by.
-    package internal(set) var undecided: [UInt64] = []
+    /// Records that were taken to be effective because what they are judged by cannot be read: enough to read by, not
+    /// enough to append by.
+    package internal(set) var undecided: [Undecided] = []
 
     package struct CheckpointMark: Hashable, Sendable {
         package var record: UInt64

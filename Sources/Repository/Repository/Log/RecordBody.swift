@@ -73,6 +73,15 @@ package enum RecordBody: Hashable, Sendable {
         }
     }
 
+    /// Whether it names pages that list its objects.
+    var hasPages: Bool {
+        switch self {
+        case .commit(let commit): !commit.objects.pages.isEmpty
+        case .condemn(let listing, _), .collected(let listing), .damaged(let listing): !listing.pages.isEmpty
+        default: false
+        }
+    }
+
     /// For messages: what a person calls it.
     package var title: String {
         switch self {
