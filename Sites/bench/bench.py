@@ -2,8 +2,9 @@
 """Breakwater beside its peers and beside the limits of this machine, on the same data, in interleaved rounds.
 
     ROUNDS=7        rounds: in each, every operation is done by all tools one after another, who begins changes
+    PART=rounds     only these; PART=aging only what comes after them (aging.py)
     SMALL=1         small data, to try the bench itself; its figures say nothing
-    WRITE=1         put the table between the marks in README.md
+    WRITE=1         put the tables between the marks in README.md
     RESTIC, BORG    other programs than the installed ones
     BREAKWATER      the program, .build/release/breakwater otherwise
 
@@ -22,26 +23,20 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
+import aging
 import report
 from data import Data, say
-from measure import Failed, Figure, run
-from tools import Borg, Breakwater, Copy, Find, Restic, TarZstd, Tool
-
-PROJECT = Path(__file__).resolve().parents[2]
-TMPFS_BYTES = 8 << 30
+from measure import Failed, Figure, Fresh, compare_trees, run
+from tools import PROJECT, Borg, Breakwater, Copy, Find, Restic, TarZstd, Tool, secret
 
 
 class Bench:
     def __init__(self, data: Data, scratch: Path, home: Path):
         self.data = data
         self.scratch = scratch
-        self.fresh = scratch / "fresh"
-        passphrase = scratch / "passphrase"
-        passphrase.touch(mode=0o600)
-        passphrase.write_text(os.urandom(24).hex() + "\n")
-        program = Path(os.environ.get("BREAKWATER") or PROJECT / ".build/release/breakwater").resolve()
+        passphrase = secret(scratch)
         every = [
-            Breakwater(scratch, program, passphrase), Restic(scratch, passphrase),
+            Breakwater(scratch, passphrase), Restic(scratch, passphrase),
             Borg(scratch, passphrase, home / "borg"), TarZstd(scratch), Copy(scratch), Find(scratch),
         ]
         self.absent = {tool.name: reason for tool in every if (reason := tool.missing())}
@@ -63,7 +58,7 @@ class Bench:
             tool.begin("tree")
         self.each("tree", lambda tool: tool.backup_tree(tree, "first"), grows=True)
         self.each("unchanged", lambda tool: tool.look(tree) or tool.backup_tree(tree, "again"))
-        self.each_restore("restore tree", lambda tool: tool.restore_tree(tree, self.fresh), self.compare_trees)
+        self.each_restore("restore tree", lambda tool, fresh: tool.restore_tree(tree, fresh), self.compare_trees)
         self.each("check", lambda tool: tool.check())
         self.check_keyless()
         day = data.day
@@ -79,7 +74,8 @@ class Bench:
         self.each("image 2", lambda tool: tool.backup_image(second, "image-2"), grows=True)
         self.each("image 1, day 2", lambda tool: tool.backup_image(later, "image-1"), grows=True)
         self.each_restore(
-            "restore image", lambda tool: tool.restore_image(later, "image-1", self.fresh), self.compare_images)
+            "restore image", lambda tool, fresh: tool.restore_image(later, "image-1", fresh),
+            self.compare_images)
         for tool in self.tools:
             tool.end()
         self.round += 1
@@ -102,14 +98,13 @@ class Bench:
 
     def each_restore(self, operation: str, command, compare) -> None:
         for tool in self.in_turn():
-            self.mount_fresh()
-            found = command(tool)
-            if found:
-                words, folder, restored = found
-                figure = self.measure(operation, tool, words, folder)
-                compare(tool, restored)
-                self.figures[operation][tool.name].append(figure)
-            self.unmount()
+            with Fresh(self.scratch) as fresh:
+                found = command(tool, fresh)
+                if found:
+                    words, folder, restored = found
+                    figure = self.measure(operation, tool, words, folder)
+                    compare(tool, restored)
+                    self.figures[operation][tool.name].append(figure)
 
     def measure(self, operation: str, tool: Tool, words: list, folder: Path) -> Figure:
         words = [str(word) for word in words]
@@ -135,39 +130,12 @@ class Bench:
     # MARK: - Comparing
 
     def compare_trees(self, tool: Tool, restored: Path) -> None:
-        words = ["diff", "-r", "-q", "--no-dereference", self.data.tree, restored]
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", env=os.environ | {"LC_ALL": "C"})
-        if done.returncode:
-            raise Failed(f"what {tool.name} restored is not the tree: {(done.stdout + done.stderr)[:800]}")
-        if tool.name == "breakwater" and listing(self.data.tree) != listing(restored):
-            raise Failed("modes, owners, times, links or sizes are not what they were")
+        compare_trees(self.data.tree, restored, tool.name, deeply=tool.name == "breakwater")
 
     def compare_images(self, tool: Tool, restored: Path) -> None:
         done = subprocess.run(["cmp", self.data.images[2], restored], capture_output=True, text=True)
         if done.returncode:
             raise Failed(f"what {tool.name} restored is not the image: {done.stdout}{done.stderr}")
-
-    # MARK: - A tmpfs that nobody used before
-
-    def mount_fresh(self) -> None:
-        self.fresh.mkdir(exist_ok=True)
-        words = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_BYTES}", "tmpfs", self.fresh]
-        if os.geteuid() == 0 and subprocess.run(words, capture_output=True).returncode == 0:
-            return
-        self.fresh.rmdir()
-        self.fresh = Path(tempfile.mkdtemp(dir="/dev/shm", prefix="breakwater-bench."))
-
-    def unmount(self) -> None:
-        if os.path.ismount(self.fresh):
-            subprocess.run(["umount", self.fresh], check=True)
-        elif self.fresh.exists():
-            shutil.rmtree(self.fresh)
-
-
-def listing(tree: Path) -> list[str]:
-    words = ["find", tree, "-mindepth", "1", "(", "-type", "d", "-printf", r"%P %y %m %U %G %T@\0", ")", "-o"]
-    words += ["-printf", r"%P %y %m %U %G %T@ %s %n %l\0"]
-    return sorted(subprocess.run(words, capture_output=True, check=True).stdout.split(b"\0"))
 
 
 # MARK: - From start to end
@@ -197,30 +165,33 @@ def main() -> None:
     sweep(place)
     data = Data(place, cache / "debs", small)
     scratch = Path(tempfile.mkdtemp(dir=place, prefix="run."))
-    bench = None
+    part = os.environ.get("PART")
+    texts: dict[str, str] = {}
     try:
         data.make()
-        bench = Bench(data, scratch, cache)
-        data.warm()
-        for number in range(rounds):
-            say(f"round {number + 1} of {rounds}")
-            bench.run_round()
-            (place / "results.json").write_text(json.dumps(
-                {"figures": bench.figures, "sizes": bench.sizes, "rates": bench.rates}, default=vars, indent=1))
+        if part != "aging":
+            bench = Bench(data, scratch, cache)
+            data.warm()
+            for number in range(rounds):
+                say(f"round {number + 1} of {rounds}")
+                bench.run_round()
+                (place / "results.json").write_text(json.dumps(
+                    {"figures": bench.figures, "sizes": bench.sizes, "rates": bench.rates}, default=vars, indent=1))
+            texts["make bench"] = report.render(bench, data)
+        if part != "rounds":
+            texts["make bench, aging"] = aging.render(aging.Aging(data, scratch).run(), data.small)
     except Failed as failure:
         raise SystemExit(f"bench: {failure}")
     except KeyboardInterrupt:
         raise SystemExit(130)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if bench:
-            bench.unmount()
         data.day.undo()
         shutil.rmtree(scratch, ignore_errors=True)
-    text = report.render(bench, data)
-    print("\n" + text)
-    if os.environ.get("WRITE") == "1":
-        report.write(PROJECT / "README.md", text)
+    for mark, text in texts.items():
+        print("\n" + text)
+        if os.environ.get("WRITE") == "1":
+            report.write(PROJECT / "README.md", mark, text)
 
 
 if __name__ == "__main__":

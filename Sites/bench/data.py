@@ -158,16 +158,18 @@ class Data:
 
 class Day:
     """A day of work on the tree: 2 % of the files changed, half of them with their bytes shifted, some new and some
-    gone, and folders renamed. What it does is written down first, so that `undo` finds the way back from anywhere."""
+    gone, and folders renamed. What it does is written down first, so that `undo` finds the way back from anywhere.
+    Another seed is another day."""
 
-    def __init__(self, tree: Path, aside: Path):
+    def __init__(self, tree: Path, aside: Path, seed: int = 1):
         self.tree = os.fsencode(tree)
         self.aside = os.fsencode(aside)
         self.journal = aside / "journal.json"
+        self.seed = seed
 
     def apply(self) -> None:
         self.undo()
-        generator = random.Random(1)
+        generator = random.Random(self.seed)
         files, counts = self._survey()
         chosen = generator.sample(files, max(4, len(files) // 50))
         gone = generator.sample(sorted(set(files) - set(chosen)), max(1, len(files) // 1000))

@@ -4,7 +4,6 @@ import os
 import statistics
 from pathlib import Path
 
-BEGIN, END = "<!-- make bench -->", "<!-- /make bench -->"
 OURS = "breakwater"
 PEERS = ("restic", "borg")
 TAR, COPY, FIND = "tar, zstd -3 -T2", "cp -a", "find -printf"
@@ -21,13 +20,14 @@ def render(bench, data) -> str:
     return "\n".join([*heading(bench, data), "", *measured(bench), "", *targets(bench, data)]) + "\n"
 
 
-def write(readme: Path, text: str) -> None:
-    content = readme.read_text()
-    before, mark, rest = content.partition(BEGIN)
-    _, closing, after = rest.partition(END)
-    if not mark or not closing:
-        raise SystemExit(f"bench: {readme.name} has no place between {BEGIN} and {END}")
-    readme.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+def write(readme: Path, mark: str, text: str) -> None:
+    """Puts a table between the marks of its name."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, opening, rest = readme.read_text().partition(begin)
+    _, closing, after = rest.partition(end)
+    if not opening or not closing:
+        raise SystemExit(f"bench: {readme.name} has no place between {begin} and {end}")
+    readme.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 
 # MARK: - What was measured

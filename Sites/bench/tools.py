@@ -8,6 +8,18 @@ import sys
 from pathlib import Path
 
 
+PROJECT = Path(__file__).resolve().parents[2]
+PROGRAM = Path(os.environ.get("BREAKWATER") or PROJECT / ".build/release/breakwater").resolve()
+
+
+def secret(place: Path) -> Path:
+    """A file with a passphrase that nobody knows."""
+    passphrase = place / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text(os.urandom(24).hex() + "\n")
+    return passphrase
+
+
 class Tool:
     """One tool with repositories of its own below `place`. A verb gives a command, or None where it has none.
 
@@ -62,9 +74,10 @@ class Tool:
 class Breakwater(Tool):
     name = "breakwater"
 
-    def __init__(self, place: Path, program: Path, passphrase: Path):
+    program = PROGRAM
+
+    def __init__(self, place: Path, passphrase: Path):
         super().__init__(place)
-        self.program = program
         self.environment = {
             "BREAKWATER_PASSPHRASE_FILE": str(passphrase), "BREAKWATER_STATE": str(self.place / "state")}
 
@@ -99,6 +112,12 @@ class Breakwater(Tool):
 
     def restore_image(self, image, name, target):
         return self._command("restore", f"latest:{name}", "--disk", target / "out.raw"), target, target / "out.raw"
+
+    def forget_all_but_last(self):
+        return self._command("forget", "--keep-last", "1", "--yes")
+
+    def collect(self):
+        return self._command("collect", "--release-claims")
 
 
 class Restic(Tool):

@@ -33,7 +33,7 @@ struct TrialTests {
     private static let all =
         [Trial("defaults")]
         + [16, 32, 64, 128, 256, 512].map { size in Trial("chunks of \(size) KiB", average: size << 10) }
-        + [256, 512, 2048].map { size in Trial("frames of \(size) KiB") { $0.groupBytes = size << 10 } }
+        + [256, 512, 1024, 2048].map { size in Trial("frames of \(size) KiB") { $0.groupBytes = size << 10 } }
         + [-5, -1, 1, 2, 5, 9].map { level in Trial("zstd level \(level)") { $0.level = level } }
         + [1, 3, 4].map { count in Trial("\(count) workers") { $0.workers = count } }
 

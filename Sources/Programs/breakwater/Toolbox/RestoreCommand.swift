@@ -104,7 +104,7 @@ struct RestoreCommand: MemoryBoundCommand {
             ("others", .number(report.others)), ("bytes", .number(report.bytes)),
             ("bytesWritten", .number(report.bytesWritten)), ("unchanged", .number(report.unchanged)),
             ("lost", .number(report.lost)), ("attributesLost", .number(report.attributesLost)),
-            ("leftovers", .number(report.leftovers)),
+            ("leftovers", .number(report.leftovers)), ("packs", .number(reader.packsRead)),
             ("seconds", .fraction(seconds)),
         ])
         return report.failure
@@ -128,7 +128,8 @@ struct RestoreCommand: MemoryBoundCommand {
         try bench.console.tell([
             ("event", "result"), ("id", .text(reader.snapshot.id.hex)), ("disk", .text(path.description)),
             ("bytes", .number(report.bytes)), ("bytesWritten", .number(report.bytesWritten)),
-            ("leftovers", .number(report.leftovers)), ("seconds", .fraction(seconds)),
+            ("leftovers", .number(report.leftovers)), ("packs", .number(reader.packsRead)),
+            ("seconds", .fraction(seconds)),
         ])
     }
 }

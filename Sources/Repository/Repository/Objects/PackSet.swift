@@ -21,7 +21,8 @@ package struct PackSet: Sendable, Equatable {
     /// What to do where one cannot be had.
     static let whenLost =
         "Restores work. `breakwater repository repair` makes it anew with the passphrase, or takes it from another vault "
-        + "with --from."
+        + "with --from. Where neither can, `check` names the snapshots that need it: nothing is collected until they are "
+        + "forgotten."
 
     package init(_ bytes: [UInt8], expecting digest: Digest) throws(Failure) {
         var decoder = CanonicalDecoder(bytes, "set \(digest)")

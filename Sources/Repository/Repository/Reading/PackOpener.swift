@@ -17,6 +17,7 @@ package final class PackOpener: Sendable {
         var packs: [Copy: PackKeys] = [:]
         /// What was damaged or missing in a vault, once each.
         var troubles: Set<Trouble> = []
+        var packsBegun: UInt64 = 0
     }
 
     private static let mostPacks = 4096
@@ -44,6 +45,9 @@ package final class PackOpener: Sendable {
 
     /// What had to be taken from another vault, or could not be had at all.
     package var troubles: [Trouble] { cache.access { $0.troubles.sorted { ($0.pack, $0.what) < ($1.pack, $1.what) } } }
+
+    /// How many packs were read from, in any vault: each once, unless thousands of others came between.
+    package var packsRead: UInt64 { cache.access { $0.packsBegun } }
 
     // MARK: - Frames
 
@@ -238,6 +242,7 @@ package final class PackOpener: Sendable {
             // So many packs are not read in turn; a header more is read again.
             if cache.packs.count >= Self.mostPacks { cache.packs = [:] }
             cache.packs[copy] = keys
+            cache.packsBegun += 1
         }
         return .success(keys)
     }

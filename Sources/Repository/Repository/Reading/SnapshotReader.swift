@@ -118,6 +118,10 @@ package final class SnapshotReader: Sendable {
             + (templates.access { $0 } ?? []).flatMap(\.findings)
     }
     var troubles: [PackOpener.Trouble] { opener.troubles }
+    /// How many packs were read from, those of templates included: the fewer for what was read, the closer together it lies.
+    package var packsRead: UInt64 {
+        opener.packsRead + (templates.access { $0 } ?? []).reduce(0) { $0 + $1.packsRead }
+    }
 
     // MARK: - One chunk
 

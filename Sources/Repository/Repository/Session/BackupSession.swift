@@ -56,7 +56,7 @@ package final class BackupSession {
         package var level = 3
         /// A pack is closed when it holds this many bytes; nil for what the memory at hand allows.
         package var packBytes: Int?
-        /// Chunks are compressed together up to this many bytes, and from half of it on by themselves.
+        /// Chunks are compressed together up to this many bytes.
         package var groupBytes = 1 << 20
         /// Whose backup it is, for the stages by which an interrupted one is gone on with; nil for none.
         package var staging: Staging?
@@ -165,14 +165,17 @@ package final class BackupSession {
     private func isThere(_ pack: UInt32) -> Bool { presence.has(pack, of: index, in: repository) }
 
     private func add(_ bytes: UnsafeRawBufferPointer, _ id: ChunkID, _ kind: ChunkKind) throws {
-        if let open = groups[kind], open.bytes.count + bytes.count > limits.groupBytes { try flush(kind) }
+        if let open = groups[kind], !limits.hasRoom(for: bytes.count, in: open) { try close(kind) }
         var group = groups.removeValue(forKey: kind) ?? PackWriter.Group(kind: kind, bytes: [], chunks: [])
         if group.bytes.isEmpty { group.bytes.reserveCapacity(limits.groupBytes) }
         unsafe group.bytes.append(contentsOf: bytes)
         group.chunks.append(ChunkRef(id: id, length: UInt64(bytes.count)))
-        let isFull = group.bytes.count >= limits.groupBytes / 2 || group.chunks.count >= limits.groupChunks
         groups[kind] = group
-        guard isFull else { return }
+        if limits.isFull(group) { try close(kind) }
+    }
+
+    /// Ends a group, and does what is due between two.
+    private func close(_ kind: ChunkKind) throws {
         try flush(kind)
         if packs.finishedChunks >= Segment.mostEntries { try gather(packs.take()) }
         try stageIfDue()

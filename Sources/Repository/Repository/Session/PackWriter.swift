@@ -37,10 +37,18 @@ package final class PackWriter: Sendable {
         /// A pack is closed when it holds this many bytes or chunks.
         var packBytes = 16 << 20
         var packChunks = 32_768
+        /// Chunks are gathered into a group, which is compressed as one frame, up to this many bytes or chunks. A longer
+        /// chunk is a group by itself.
         var groupBytes = 1 << 20
         var groupChunks = 4096
 
         package init() {}
+
+        func isFull(_ group: Group) -> Bool {
+            group.bytes.count >= groupBytes || group.chunks.count >= groupChunks
+        }
+
+        func hasRoom(for count: Int, in group: Group) -> Bool { group.bytes.count + count <= groupBytes }
 
         /// Room for the last group, the table and the leaves, whatever the chunks.
         var capacity: Int {

@@ -90,10 +90,13 @@ final class Resealing {
     private func add(_ chunk: ChunkRef, _ bytes: ArraySlice<UInt8>, _ kind: ChunkKind) throws(Failure) {
         guard let target else { return }
         var group = groups.removeValue(forKey: kind) ?? .init(kind: kind, bytes: [], chunks: [])
+        if !limits.hasRoom(for: bytes.count, in: group), !group.chunks.isEmpty {
+            try target.writer.submit(group)
+            group = .init(kind: kind, bytes: [], chunks: [])
+        }
         group.bytes += bytes
         group.chunks.append(chunk)
-        let isFull = group.bytes.count >= limits.groupBytes / 2 || group.chunks.count >= limits.groupChunks
-        if isFull { try target.writer.submit(group) } else { groups[kind] = group }
+        if limits.isFull(group) { try target.writer.submit(group) } else { groups[kind] = group }
     }
 
     /// The new packs, in the store and verified; none where nothing was taken.
