@@ -130,7 +130,7 @@ struct SettlementTests {
         try repository.settle(try plan(repository))
         #expect(repository.log.state.snapshots[hollow] != nil)
         #expect(try early.log.refresh() == repository.log.state)
-        try damage.backUp(damage.estate.bytes(50_000))
+        try damage.backUp(damage.estate.bytes(100_000))
         #expect(try early.log.refresh() == damage.open(store).log.state)
         // The thief's snapshot goes like every other.
         _ = try damage.open(store).forget([hollow])
@@ -153,7 +153,7 @@ struct SettlementTests {
         try repository.settle(settlement)
         let after = try damage.open(store)
         #expect(after.log.state.undecided.isEmpty && after.log.state.snapshots[hollow] == nil)
-        try damage.backUp(damage.estate.bytes(50_000))
+        try damage.backUp(damage.estate.bytes(100_000))
         #expect(try damage.outcomes(damage.open(store)).values.filter { $0 == .right }.count == 3)
         // Whoever reads the page after all does not begin to see the snapshot again.
         let name = try #require(StoreKey(page.name.path))
