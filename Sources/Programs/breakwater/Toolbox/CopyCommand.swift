@@ -79,7 +79,8 @@ struct CopyCommand: MemoryBoundCommand {
         let console = bench.console
         if !report.recordsLost.isEmpty {
             let numbers = report.recordsLost.map(String.init).joined(separator: ", ")
-            console.warn("log records \(numbers) are lost at the origin, and were read from the mirror in \(location)")
+            let which = report.recordsLost.count == 1 ? "log record \(numbers) is" : "log records \(numbers) are"
+            console.warn("\(which) lost at the origin, and read from the mirror in \(location)")
         }
         for failure in report.damagedSegments { console.warn("\(failure.what); nothing is lost by it") }
         for damaged in report.damaged {
