@@ -32,6 +32,9 @@ import Testing
                 (try aided.events("damaged").first?["recovery"] as? String)?.hasSuffix("/other has it whole") == true)
             let text = try toolbox.repository("check", ["--read-data", "--text"], exits: 6)
             #expect(text.output.contains(object))
+            // Another vault is named where it is the only help.
+            #expect(text.output.contains("--also") == (folder != "sets"), "\(text.output)")
+            #expect(text.errors.contains("repair --from") == (folder != "sets"), "\(text.errors)")
             #expect(text.output.contains(String(id.prefix(12))))
             let alone = try toolbox.run(
                 toolbox.arguments("restore", [id, "--target", toolbox("alone-\(folder)")]))
