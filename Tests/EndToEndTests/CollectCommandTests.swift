@@ -72,6 +72,17 @@ struct CollectCommandTests {
         #expect(try after.result["repackable"] as? Int == 0)
     }
 
+    @Test func withoutThePassphraseItIsSaidWhatHelps() throws {
+        let (box, ids) = try laden("keyless")
+        try box.repository("forget", [ids[0]])
+        let refused = try box.run(["repository", "collect", "--vault", box("vault")])
+        #expect(refused.exit == .code(3), "\(refused.errors)")
+        #expect(refused.errors.contains("Give the repository's passphrase"))
+        let copied = try box.run(["repository", "copy", "--from", box("vault"), "--to", box("copy")])
+        #expect(copied.exit == .code(0), "\(copied.errors)")
+        #expect(try box.run(["repository", "collect", "--vault", box("copy")]).exit == .code(0))
+    }
+
     @Test func oneIsForgottenByItsID() throws {
         let (box, ids) = try laden("forget-id")
         try box.repository("forget", [String(ids[0].prefix(10))])

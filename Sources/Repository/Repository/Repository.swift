@@ -226,14 +226,18 @@ package final class Repository: Sendable {
     /// Appends as the vault's site.
     @discardableResult
     package func appendAsSite(_ body: (LogState) throws -> RecordBody) throws -> LogState {
-        guard let site = keys.site else { throw Self.siteKeyMissing(at: store.location) }
+        guard let site = keys.site else { throw siteKeyMissing }
         return try log.append(as: .site, site, body)
     }
 
-    static func siteKeyMissing(at location: String) -> Failure {
+    var siteKeyMissing: Failure {
         Failure(
-            .refused, "the site key of \(location) is not at hand",
-            advice: "Run this where the vault was made, or with the repository's passphrase.")
+            .refused, "the site key of \(store.location) is not at hand",
+            advice: keys.readers.isEmpty
+                ? "Give the repository's passphrase. Without one, a vault that `breakwater repository copy` made serves the "
+                    + "user who ran that."
+                : "The vault's own copy of it is lost: `breakwater repository check` names it, and `repair` mends it where "
+                    + "that can be. A new vault, made by `copy` from this one, has a key of its own.")
     }
 
     /// Appends as the author this opener is certified to be.

@@ -78,12 +78,13 @@ struct CollectCommand: MemoryBoundCommand {
         let ending = try base.map { try LeanEnding(of: repository, in: $0, isDry: true) }
         if let ending { try print(ending, bench.console) }
         try usage.print(bench.console)
+        let repacking = try printRepacking(collector, usage, bench.console)
         let freed = usage.reclaimable
-        let members: [(String, JSON)] = [
-            ("event", "result"), ("dryRun", true), ("objects", .number(freed.objects)), ("bytes", .number(freed.bytes)),
-            ("templatesReleased", Self.list(ending)),
-        ]
-        try bench.console.tell(members + (try printRepacking(collector, usage, bench.console)))
+        try bench.console.tell(
+            [
+                ("event", "result"), ("dryRun", true), ("objects", .number(freed.objects)),
+                ("bytes", .number(freed.bytes)), ("templatesReleased", Self.list(ending)),
+            ] + repacking)
         return 0
     }
 
@@ -110,7 +111,8 @@ struct CollectCommand: MemoryBoundCommand {
             console.warn("let go of the claim of a \(released.scope.kind) (\(released.claim.hex.prefix(12))): \(why)")
         }
         if report.stagesForgotten > 0 {
-            try console.say("Let go of \(report.stagesForgotten) unfinished backups whose next one is whole.")
+            let stages = Words.count(report.stagesForgotten, "unfinished backup", "unfinished backups")
+            try console.say("Let go of \(stages) of which the next is whole.")
         }
         try console.say(
             "Freed \(Words.bytes(report.deleted.bytes)) in \(Words.count(report.deleted.objects, "object", "objects")), "

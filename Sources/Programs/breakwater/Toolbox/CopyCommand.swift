@@ -90,8 +90,12 @@ struct CopyCommand: MemoryBoundCommand {
         try console.say(
             "Copied \(Words.count(UInt64(report.copied.count), "snapshot", "snapshots")) to \(location), "
                 + "sending \(Words.bytes(report.bytesSent)), in \(Words.duration(seconds: UInt64(seconds.rounded()))); "
-                + "\(report.alreadyThere) were there already.")
-        if report.forgotten > 0 { try console.say("\(report.forgotten) were forgotten there and stay so.") }
+                + "\(Words.count(report.alreadyThere, "was", "were")) there already.")
+        if report.forgotten > 0 {
+            let words = Words.count(
+                report.forgotten, "was forgotten there and stays so", "were forgotten there and stay so")
+            try console.say("\(words).")
+        }
         try console.tell([
             ("event", "result"), ("repository", .text(report.repository.description)),
             ("origin", .text(report.origin.hex)), ("destination", .text(report.destination.hex)),

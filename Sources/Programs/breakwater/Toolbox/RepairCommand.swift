@@ -11,7 +11,7 @@ struct RepairCommand: EngineCommand {
         discussion: """
             Every byte of the vault is checked first. Of a damaged pack only the blocks of 64 KiB that are not as they were \
             are fetched; whatever another vault gives is held to its hash. Nothing that was forgotten, withdrawn or \
-            destroyed comes back. Without a passphrase, and away from where the vault was made, packs are left as they are. \
+            destroyed comes back. Without a passphrase packs are left as they are, but in a vault that a copy of this user made. \
             It may run while backups run, and be run again. Exit codes: 0 nothing that is needed is left damaged, 5 \
             something is, and is named; with --dry-run, the same of what would be.
             """)

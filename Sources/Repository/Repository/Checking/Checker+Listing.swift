@@ -57,7 +57,8 @@ extension Checker {
             ledger.change {
                 if $0.orphans > 0 {
                     $0.notes.append(
-                        "whether \($0.orphans) objects of \($0.orphanBytes) bytes are needed cannot be told: the log is interrupted"
+                        "what needs \($0.orphans.counted("object", "objects")) of "
+                            + "\($0.orphanBytes.counted("byte", "bytes")) cannot be told: the log is interrupted"
                     )
                 }
                 ($0.orphans, $0.orphanBytes) = (0, 0)
