@@ -123,6 +123,16 @@ package final class Repository: Sendable {
                 + "repository keys add-passphrase --vault OTHER --also \(store.location)` puts one here.")
     }
 
+    /// Where a vault that is not destroyed has no key slot, a sentence without a full stop on what that means and what helps.
+    /// No damage by itself: a vault may have been made without any, by whoever keeps the keys elsewhere.
+    func slotlessness() throws(Failure) -> String? {
+        guard !log.state.isDestroyed, try Self.slotNames(store).isEmpty else { return nil }
+        return
+            "no key slot is left in \(store.location): nobody opens the repository by this vault, but who keeps its keys "
+            + "elsewhere. Where another vault of it has slots, `breakwater repository keys add-passphrase --vault OTHER "
+            + "--also \(store.location)` puts one here"
+    }
+
     package static func slotNames(_ store: any ObjectStore) throws(Failure) -> [ObjectName] {
         try store.list(prefix: "slots/", after: nil, limit: 1000).compactMap { ObjectName(path: $0.key.text) }
     }

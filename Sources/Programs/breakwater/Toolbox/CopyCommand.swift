@@ -32,19 +32,20 @@ struct CopyCommand: MemoryBoundCommand {
         // Each of many threads would keep the room of a whole pack.
         Heap.keepSmall()
         let start = bench.surroundings.uptime()
-        let origin = try bench.store(at: source, .reading)
+        let origin = try bench.besides("--from") { () throws(Failure) in try bench.store(at: source, .reading) }
         // One that lost its genesis is opened by the mirror at the destination, or said to be damaged.
         guard try origin.length(of: try Record.key(0)) != nil || Log.lostGenesis(of: origin) != nil else {
             throw Failure(
                 .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
         }
-        try bench.makePlace(of: target)
-        let found = try bench.store(at: target, .reading)
-        var isEmpty = false
-        if try !Workbench.isInBucket(target) && found.length(of: try Record.key(0)) == nil {
-            isEmpty = try VaultFolder.requireVacant(found.location)
+        return try bench.inPlace(of: target) {
+            let found = try bench.store(at: target, .reading)
+            var isEmpty = false
+            if try !Workbench.isInBucket(target) && found.length(of: try Record.key(0)) == nil {
+                isEmpty = try VaultFolder.requireVacant(found.location)
+            }
+            return try bench.fill(target, wasEmpty: isEmpty) { try copy(origin, to: $0, bench, since: start) }
         }
-        return try bench.fill(target, wasEmpty: isEmpty) { try copy(origin, to: $0, bench, since: start) }
     }
 
     private func copy(

@@ -34,7 +34,9 @@ struct RepairCommand: EngineCommand {
         let start = bench.surroundings.uptime()
         let store = try bench.store(at: vault.path, dryRun ? .reading : .writing)
         let heads = bench.heads()
-        let alternates = try others.map { path throws(Failure) in try bench.openKeyless(path, .reading) }
+        let alternates = try others.map { path throws(Failure) in
+            try bench.besides("--from") { () throws(Failure) in try bench.openKeyless(path, .reading) }
+        }
         var options = Repairer.Options()
         options.isDryRun = dryRun
         options.workers = max(2, bench.processors)
@@ -106,7 +108,7 @@ struct RepairCommand: EngineCommand {
         for fork in report.forks { try console.tell(fork) }
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
         if report.items.isEmpty {
-            try console.say("Nothing is damaged.")
+            try console.say(report.notes.isEmpty ? "Nothing is damaged." : "Nothing else is damaged.")
         } else {
             try console.say(
                 "\(dryRun ? "Would repair" : "Repaired") "

@@ -107,12 +107,7 @@ extension Checker {
                 "\(ObjectKind.slot.folder)/\(digest)", nil, .missing, "the second copy of this key slot is not there",
                 recovery: .otherCopy(only.path))
         }
-        if slots.isEmpty {
-            ledger.change {
-                $0.notes.append(
-                    "no key slot lies here: only who keeps the keys elsewhere opens the repository by this vault")
-            }
-        }
+        if let loss = try repository.slotlessness() { ledger.change { $0.notes.append(loss) } }
         if !hasSiteKey {
             ledger.add(
                 "\(ObjectKind.siteKey.folder)/", nil, .missing,
