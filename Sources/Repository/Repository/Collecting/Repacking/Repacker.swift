@@ -133,6 +133,7 @@ struct Repacker {
             // What is damaged is repaired, not repacked.
             do throws(Failure) {
                 let (origin, table) = try opener.contents(name.digest)
+                guard table.frames.allSatisfy(\.isPossible) else { continue }
                 candidates.append(
                     Candidate(
                         name: name, length: reference.length, origin: origin, table: table,
