@@ -48,6 +48,41 @@ struct CollectCommandTests {
         #expect(try usage.result["live"] as? Int ?? 0 > 400_000)
     }
 
+    /// A quarter of the first snapshot's pack is in use by the second, and then the first is forgotten.
+    @Test func whatRepackingFreesIsSaidBefore() throws {
+        let box = try Toolbox("repack")
+        try box.repository("init")
+        var seed = Seed(8)
+        for part in 0..<4 { try box.write(seed.bytes(300_000), "data/part-\(part)") }
+        let first = try box.repository("backup", ["--name", "pc", box("data")])
+        for part in 1..<4 { try FileManager.default.removeItem(atPath: box("data/part-\(part)")) }
+        try box.repository("backup", ["--name", "pc", box("data")])
+        try box.repository("forget", [try #require(try first.result["id"] as? String)])
+        let usage = try box.run(["repository", "usage", "--vault", box("vault")])
+        #expect(try usage.result["repackableAtMost"] as? Int ?? 0 > 1_200_000)
+        let planned = try box.repository("collect", ["--dry-run"])
+        let said = try #require(try planned.result["repackable"] as? Int)
+        #expect((850_000..<1_000_000).contains(said), "\(said)")
+        #expect(try planned.events("repack").map { $0["fate"] as? String } == ["moves"])
+        #expect(try box.repository("collect", ["--dry-run", "--repack-below", "0"]).result["repackable"] == nil)
+        let words = try box.repository("collect", ["--dry-run", "--text"])
+        #expect(words.output.contains("in 1 pack: reclaimable by repacking\n"), "\(words.output)")
+        #expect(try box.repository("collect").result["repacked"] as? Int == 1)
+        let after = try box.repository("collect", ["--dry-run"])
+        #expect(try after.result["repackable"] as? Int == 0)
+    }
+
+    @Test func withoutThePassphraseItIsSaidWhatHelps() throws {
+        let (box, ids) = try laden("keyless")
+        try box.repository("forget", [ids[0]])
+        let refused = try box.run(["repository", "collect", "--vault", box("vault")])
+        #expect(refused.exit == .code(3), "\(refused.errors)")
+        #expect(refused.errors.contains("Give the repository's passphrase"))
+        let copied = try box.run(["repository", "copy", "--from", box("vault"), "--to", box("copy")])
+        #expect(copied.exit == .code(0), "\(copied.errors)")
+        #expect(try box.run(["repository", "collect", "--vault", box("copy")]).exit == .code(0))
+    }
+
     @Test func oneIsForgottenByItsID() throws {
         let (box, ids) = try laden("forget-id")
         try box.repository("forget", [String(ids[0].prefix(10))])

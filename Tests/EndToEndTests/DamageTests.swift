@@ -32,6 +32,9 @@ import Testing
                 (try aided.events("damaged").first?["recovery"] as? String)?.hasSuffix("/other has it whole") == true)
             let text = try toolbox.repository("check", ["--read-data", "--text"], exits: 6)
             #expect(text.output.contains(object))
+            // Another vault is named where it is the only help.
+            #expect(text.output.contains("--also") == (folder != "sets"), "\(text.output)")
+            #expect(text.errors.contains("repair --from") == (folder != "sets"), "\(text.errors)")
             #expect(text.output.contains(String(id.prefix(12))))
             let alone = try toolbox.run(
                 toolbox.arguments("restore", [id, "--target", toolbox("alone-\(folder)")]))
@@ -84,6 +87,14 @@ import Testing
             let errors = try toolbox.repository(verb, more, exits: 3).errors
             #expect(errors.contains("keys add-passphrase --vault OTHER --also \(toolbox("vault"))"))
         }
+        // No damage, since a vault may be made so: a warning, with what helps.
+        for (verb, more) in [("check", []), ("repair", []), ("repair", ["--from", toolbox("copy")])] {
+            let run = try toolbox.run(["repository", verb, "--vault", toolbox("vault"), "--text"] + more)
+            #expect(run.exit == .code(0) && run.errors.contains("no key slot is left"), "\(verb): \(run.errors)")
+            #expect(run.errors.contains("keys add-passphrase --vault OTHER --also \(toolbox("vault"))"))
+            #expect(!run.output.contains("Nothing is damaged."))
+        }
+        #expect(toolbox.objects("slots") == [])
         let added = try toolbox.run([
             "repository", "keys", "add-passphrase", "--vault", toolbox("copy"), "--also", toolbox("vault"),
             "--passphrase-file", toolbox("passphrase"), "--new-passphrase-file", toolbox("passphrase"),

@@ -131,6 +131,31 @@ import Testing
         #expect(try toolbox.repository("snapshots").objects.count == 1)
     }
 
+    /// To make a vault is no advice where one was to be that holds something.
+    @Test func aMistypedVaultBesidesIsLookedForByItsOption() throws {
+        let toolbox = try made()
+        try toolbox.makeDirectory("empty")
+        let own = ["--vault", toolbox("vault"), "--passphrase-file", toolbox("passphrase")]
+        let cases: [(verb: [String], more: [String], option: String)] = [
+            (["restore"], own + ["latest:desk", "--target", toolbox("target")], "--also"),
+            (["check"], own, "--also"), (["check"], ["--vault", toolbox("vault")], "--also"),
+            (["snapshots"], own, "--also"), (["keys", "list"], own, "--also"), (["keys", "rotate"], own, "--also"),
+            (["repair"], own, "--from"), (["copy"], ["--to", toolbox("copy")], "--from"),
+            (["collect"], own + ["--base-passphrase-file", toolbox("passphrase")], "--base"),
+        ]
+        for place in ["none", "empty"] {
+            for (verb, more, option) in cases {
+                let run = try toolbox.run(["repository"] + verb + more + [option, toolbox(place)])
+                let error = try #require(try run.events("error").last, "\(verb): \(run.errors)")
+                #expect(run.exit == .code(4), "\(verb) \(option): \(run.errors)")
+                let advice = error["advice"] as? String ?? ""
+                #expect(advice.contains(option) && !advice.contains("init"), "\(verb) \(option): \(run.errors)")
+            }
+        }
+        let alone = try toolbox.repository("snapshots", vault: "none", exits: 4)
+        #expect(alone.errors.contains("repository init"))
+    }
+
     @Test func aPrefixOfSeveralSnapshotsIsUsage() throws {
         let toolbox = try made()
         // Seventeen ids cannot all begin with different digits.

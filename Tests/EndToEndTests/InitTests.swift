@@ -41,17 +41,70 @@ import Testing
         #expect(try run.events("error").first?["code"] as? String == "usage")
     }
 
-    /// A copy that comes to nothing leaves an empty folder as it was, and one in which something lies likewise.
-    @Test func aCopyThatFailsBeforeItPutsLeavesTheFolderEmpty() throws {
+    /// A copy that comes to nothing takes away the folders that it made, and leaves one that stood as it was.
+    @Test func aCopyThatFailsBeforeItPutsLeavesEverythingAsItWas() throws {
         let toolbox = try Toolbox()
         try toolbox.repository("init")
         for slot in toolbox.objects("slots") { try FileManager.default.removeItem(atPath: toolbox("vault/" + slot)) }
         try toolbox.makeDirectory("stood/tmp")
-        for (place, left) in [("new", []), ("deeper/down", []), ("stood", ["probe", "tmp"])] {
+        try toolbox.makeDirectory("empty")
+        let places: [(String, [String]?)] = [
+            ("empty", []), ("stood", ["probe", "tmp"]), ("new", nil), ("deeper/down", nil),
+        ]
+        for (place, left) in places {
             let run = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox(place)])
             #expect(run.exit == .code(6) && run.errors.contains("no key slot"), "\(run.errors)")
-            #expect(try FileManager.default.contentsOfDirectory(atPath: toolbox(place)).sorted() == left)
+            #expect((try? FileManager.default.contentsOfDirectory(atPath: toolbox(place)))?.sorted() == left)
         }
+        #expect(!FileManager.default.fileExists(atPath: toolbox("deeper")))
+    }
+
+    /// There is no such module, so nothing can be sealed under its key.
+    @Test func anInitThatFailsTakesAwayWhatItMade() throws {
+        let toolbox = try Toolbox()
+        let key = "pkcs11:token=T;object=K?module-path=\(toolbox("none.so"))&pin-source=file:\(toolbox("passphrase"))"
+        let run = try toolbox.run(["repository", "init", "--vault", toolbox("deeper/vault"), "--cmk", key])
+        #expect(run.exit != .code(0))
+        #expect(!FileManager.default.fileExists(atPath: toolbox("deeper")), "\(run.errors)")
+    }
+
+    /// What lies in a vault and is none of its objects would be a stranger there.
+    @Test func nothingIsMadeInAVault() throws {
+        let toolbox = try Toolbox()
+        try toolbox.write("content", "source/one")
+        try toolbox.write("image", "image")
+        try toolbox.repository("init")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        try toolbox.repository("backup", ["--name", "pc", "--disk", toolbox("image")])
+        try FileManager.default.createSymbolicLink(atPath: toolbox("link"), withDestinationPath: toolbox("vault/packs"))
+        let before = try toolbox.folders("vault")
+        func isRefused(_ run: Toolbox.Run, _ what: String) {
+            let isNamed = run.errors.contains("\(toolbox("vault")), which is a vault")
+            #expect(run.exit == .code(3) && isNamed, "\(what): \(run.errors)")
+        }
+        for place in ["vault", "vault/inner/deep", "vault/packs/inner", "link/inner"] {
+            if place != "vault" {
+                isRefused(try toolbox.repository("init", vault: place, exits: 3), "init")
+                let copy = ["repository", "copy", "--from", toolbox("vault"), "--to", toolbox(place)]
+                isRefused(try toolbox.run(copy), "copy")
+            }
+            for (verb, more) in [
+                ("restore", ["latest:desk", "--target", toolbox(place)]),
+                ("restore", ["latest:pc", "--disk", toolbox(place)]),
+                ("export", ["latest:desk", "--tar", toolbox(place)]),
+                ("export", ["latest:pc", "--disk", toolbox(place)]),
+            ] { isRefused(try toolbox.repository(verb, more, exits: 3), verb) }
+        }
+        #expect(try toolbox.folders("vault") == before)
+        // Beside it, and again into a vault that is one, everything goes.
+        for _ in 0..<2 {
+            let run = try toolbox.run([
+                "repository", "copy", "--from", toolbox("vault"), "--to", toolbox("vaults/copy"),
+            ])
+            #expect(run.exit == .code(0), "\(run.errors)")
+        }
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("vaults/target")])
+        try toolbox.repository("check")
     }
 
     @Test func whatANewFileSystemOrAnInterruptedInitLeftIsTolerated() throws {

@@ -82,6 +82,26 @@ import Testing
         try restores(toolbox)
     }
 
+    @Test func aWriterWhomNobodyKnowsIsRevokedOnlyOnRequest() throws {
+        let toolbox = try made()
+        let records = toolbox.objects("log")
+        for name in ["labtop", String(repeating: "a", count: 32)] {
+            let refused = try keys(toolbox, "revoke", [name], exits: 4)
+            #expect(refused.errors.contains(name) && refused.errors.contains("--unseen"), "\(refused.errors)")
+        }
+        #expect(toolbox.objects("log") == records)
+        // A file that was stolen before it was ever used.
+        try keys(toolbox, "issue-writer", ["--out", toolbox("writer"), "--name", "laptop"])
+        try keys(toolbox, "revoke", ["laptop", "--unseen"])
+        let run = try toolbox.run([
+            "repository", "backup", "--vault", toolbox("vault"), "--writer-file", toolbox("writer"), "--name", "desk",
+            toolbox("source"),
+        ])
+        #expect(run.exit == .code(3) && run.errors.contains("revoked"), "\(run.errors)")
+        // Again, and nothing is left to do.
+        try keys(toolbox, "revoke", ["laptop"])
+    }
+
     @Test func readerKeysAreRotatedAndRetiredInBothVaults() throws {
         let toolbox = try made()
         let copied = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox("copy")])

@@ -133,6 +133,11 @@ final class Toolbox: Sendable {
         }.sorted()
     }
 
+    /// Everything below a directory, folders too, in order.
+    func folders(_ name: String) throws -> [String] {
+        try FileManager.default.subpathsOfDirectory(atPath: self(name)).sorted()
+    }
+
     /// Turns one bit in the middle of an object.
     func damage(_ object: String, vault: String = "vault") throws {
         let path = self(vault) + "/" + object

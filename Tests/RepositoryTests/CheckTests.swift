@@ -31,6 +31,8 @@ struct CheckTests {
             let repository = try Repository.open(store, .keyless, heads: NoHeadMemory(), surroundings: .seeded(1))
             let report = try Checker.check(repository, options)
             #expect(report.findings.map(\.object) == [key])
+            // The object is named, and what is wrong with it does not name it again.
+            #expect(report.findings.allSatisfy { !$0.meaning.isEmpty && !$0.meaning.contains(key) })
         }
     }
 

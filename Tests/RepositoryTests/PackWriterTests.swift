@@ -24,6 +24,24 @@ struct PackWriterTests {
         return try writer.finish()
     }
 
+    /// A stolen writer can sign chunks so long that their sum is no number.
+    @Test func chunksLongerThanAFrameAreNotPossible() throws {
+        for (lengths, isPossible) in [
+            ([8 << 20], true), ([1, 8 << 20], false), ([1 << 62, 1 << 62, 1 << 62, 1 << 62], false),
+        ]
+            as [([UInt64], Bool)]
+        {
+            let bytes = CanonicalEncoder.bytes {
+                $0.list([lengths]) { frame, lengths in
+                    frame.number(100)
+                    frame.byte(ChunkKind.data.rawValue)
+                    frame.list(lengths.map { ChunkRef(id: .hole, length: $0) }) { $1.encode(to: &$0) }
+                }
+            }
+            #expect(try PackTable(bytes, name: "a pack").frames.map(\.isPossible) == [isPossible], "\(lengths)")
+        }
+    }
+
     @Test func whatOpensToItsIdsCounts() throws {
         let bytes = surroundings.random(300_000)
         let finished = try write(bytes, as: bytes)

@@ -94,6 +94,28 @@ import Testing
         }
     }
 
+    /// Ten bytes a second are never idle. What drips fast enough is waited for, however long it takes.
+    @Test func anAnswerThatDripsIsGivenUp() throws {
+        let server = try WireServer { number, _ in
+            (Self.answer(200, "", length: 64), .drip(bytes: number == 0 ? 100_000 : 64, every: number == 0 ? 100 : 50))
+        }
+        var patience = CurlTransport.Patience()
+        (patience.span, patience.bytes) = (2, 1000)
+        let start = Surroundings.system.uptime()
+        guard
+            case .broken(let reason) = exchange(
+                CurlTransport(authority: nil, patience: patience), server, .get, capacity: 1 << 20)
+        else {
+            Issue.record("it was waited for")
+            return
+        }
+        #expect(reason == "fewer than 1000 bytes came or went in 2 seconds")
+        #expect(Surroundings.system.uptime() - start < 60_000_000_000)
+        (patience.span, patience.bytes) = (2, 2)
+        let slow = try #require(answered(exchange(CurlTransport(authority: nil, patience: patience), server, .get)))
+        #expect(slow.content == [UInt8](repeating: UInt8(ascii: "x"), count: 64))
+    }
+
     @Test func redirectionsAreNotFollowed() throws {
         let server = try WireServer { _, _ in
             (Array("HTTP/1.1 307 X\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n".utf8), .keep)

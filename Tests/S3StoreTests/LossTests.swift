@@ -137,6 +137,22 @@ import Testing
 
     @Test func theProbePassesWhereTheContractIsKept() throws { try StoreProbe.run(on: try open(), .seeded(3)) }
 
+    /// Its objects are whole, and nobody is to think otherwise.
+    @Test func aStoreThatGivesNoPartsIsRefusedForThat() throws {
+        let store = try open(ServerDouble(knowsRanges: false))
+        try store.put(key, [1, 2, 3, 4], use: .log)
+        #expect(try store.get(key, range: 0..<4) == [1, 2, 3, 4])
+        for range: Range<UInt64> in [0..<3, 1..<3, 3..<4, 0..<9] {
+            do throws(Failure) {
+                _ = try store.get(key, range: range)
+                Issue.record("\(range) was given")
+            } catch {
+                #expect(error.code == .refused && error.what.contains("a whole object"), "\(range): \(error)")
+            }
+        }
+        #expect(throws: Failure(.refused, "")) { try StoreProbe.run(on: store, .seeded(3)) }
+    }
+
     @Test func aVaultOpenForReadingChangesNothing() throws {
         let store = try open(nil, .reading)
         #expect(throws: Failure(.refused, "")) { try store.put(key, [1], use: .log) }
@@ -150,7 +166,7 @@ import Testing
         server.script([.answered(HTTPAnswer(status: 206, content: [1, 1]))])
         #expect(throws: Failure(.damaged, "")) { try store.get(key, range: 0..<3) }
         server.script([.answered(HTTPAnswer(status: 200, content: [1, 1]))])
-        #expect(throws: Failure(.failed, "")) { try store.get(key, range: 5..<8) }
+        #expect(throws: Failure(.refused, "")) { try store.get(key, range: 5..<8) }
         func list(_ keys: [String]) -> ServerDouble.Fate {
             let entries = keys.map { "<Contents><Key>\($0)</Key><Size>1</Size></Contents>" }.joined()
             let text = "<ListBucketResult><IsTruncated>true</IsTruncated>\(entries)</ListBucketResult>"

@@ -31,8 +31,12 @@ final class ServerDouble: HTTPTransport {
 
     private let state = Mutex(State())
     let knowsConditions: Bool
+    let knowsRanges: Bool
 
-    init(knowsConditions: Bool = true) { self.knowsConditions = knowsConditions }
+    init(knowsConditions: Bool = true, knowsRanges: Bool = true) {
+        self.knowsConditions = knowsConditions
+        self.knowsRanges = knowsRanges
+    }
 
     /// The fates of the next requests; later ones are served.
     func script(_ fates: [Fate]) { state.withLock { $0.script = fates } }
@@ -55,7 +59,7 @@ final class ServerDouble: HTTPTransport {
             case .served, .answerLost:
                 let answer = serve(request, headers, content, &state)
                 if case .answerLost = fate { return .broken(reason: "reset") }
-                if answer.content.count > request.capacity { return .tooLong }
+                if answer.content.count > request.capacity { return .tooLong(status: answer.status) }
                 return .answered(answer)
             }
         }
@@ -85,6 +89,7 @@ final class ServerDouble: HTTPTransport {
             guard let object else {
                 return HTTPAnswer(status: 404, problem: Array("<Error><Code>NoSuchKey</Code></Error>".utf8))
             }
+            guard knowsRanges else { return HTTPAnswer(status: 200, content: object) }
             let ends = (headers["range"] ?? "").dropFirst("bytes=".count).split(separator: "-").compactMap { Int($0) }
             guard ends.count == 2, ends[0] < object.count else { return HTTPAnswer(status: 416) }
             return HTTPAnswer(status: 206, content: Array(object[ends[0]..<min(ends[1] + 1, object.count)]))

@@ -6,8 +6,9 @@ import Synchronization
 /// A server of one test on loopback that speaks HTTP by hand, one connection after another, and does what no honest
 /// server does.
 final class WireServer: Sendable {
-    /// What becomes of a connection after an answer.
-    enum Then: Sendable { case keep, close }
+    /// What becomes of a connection after an answer. One that drips goes on with a byte after each so many milliseconds, until
+    /// that many were sent or the client leaves, and is kept then.
+    enum Then: Sendable, Equatable { case keep, close, drip(bytes: Int, every: Int32) }
 
     let port: UInt16
     private let listener: Int32
@@ -86,6 +87,12 @@ final class WireServer: Sendable {
                 sent += count
             }
             if then == .close { return }
+            guard case .drip(let count, let pause) = then else { continue }
+            for _ in 0..<count {
+                var client = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
+                guard poll(&client, 1, pause) == 0 else { return }
+                guard send(connection, [UInt8(ascii: "x")], 1, Int32(MSG_NOSIGNAL)) == 1 else { return }
+            }
         }
     }
 

@@ -74,6 +74,17 @@ struct OwnerProgram {
             try vault.settle(try vault.log.planSettlement())
             berth.ledger.count(.settled)
         }
+        try forgetHollow(vault)
+    }
+
+    /// Nothing is collected while nobody knows what a snapshot needs.
+    private func forgetHollow(_ vault: Repository) throws {
+        let state = vault.log.state
+        guard let thief = berth.ledger.contents.thief else { return }
+        let hollow = state.neededSnapshots.filter { snapshot in
+            snapshot.author == thief && (try? state.roots(of: snapshot.clear, vault.objects)) == nil
+        }.map(\.manifest.name.digest)
+        if !hollow.isEmpty { try vault.appendAsSite { _ in .forget(hollow) } }
     }
 
     /// What a stolen writer committed need not open by any key, and keeps old ones from being let go.

@@ -51,7 +51,8 @@ package struct CopyReport: Sendable {
         let unseen = interruption.map { "; besides, \($0.what)" } ?? ""
         return Failure(
             .partial,
-            "\(copied.count) snapshots were copied; snapshot \(first.snapshot.hex.prefix(12))\(others) could not be: \(first.problem.what)\(unseen)",
+            "\(copied.count.counted("snapshot was", "snapshots were")) copied; snapshot "
+                + "\(first.snapshot.hex.prefix(12))\(others) could not be: \(first.problem.what)\(unseen)",
             advice: first.problem.code == .notFound && !first.problem.advice.isEmpty
                 ? first.problem.advice : "`breakwater repository check` at the origin names every damaged object.")
     }

@@ -1,5 +1,5 @@
 internal import ObjectStore
-internal import Platform
+package import Platform
 
 /// Objects are read in pieces, several at a time.
 ///
@@ -20,32 +20,32 @@ enum Pieces {
     }
 }
 
-/// How many pieces are asked for at a time while other packs are being sent: as many as the line brings without their waiting
-/// for each other.
+/// How many pieces are asked for at a time while other packs are being sent: as many as the line brings without their
+/// waiting for each other.
 ///
 /// What is read back would fill the queue of the line's other direction, in which the acknowledgements of what is sent wait
 /// as well. So one piece more is asked for while they come in less than three times what the quickest took, and one less
 /// otherwise: a queue of two times the shortest way. On a line that loses packets of itself time says nothing of
 /// queues, and as many as may are asked for.
-struct ReadingWindow: Sendable {
+package struct ReadingWindow: Sendable {
     private struct State {
         var underWay = 0
         var width = ReadingWindow.least
         var quickest = UInt64.max
     }
 
-    static let least = 3
-    static let most = 4 * Pieces.atOnce
+    package static let least = 3
+    package static let most = 4 * Pieces.atOnce
     private let state = Monitor(State())
     private let surroundings: Surroundings
 
-    init(_ surroundings: Surroundings) { self.surroundings = surroundings }
+    package init(_ surroundings: Surroundings) { self.surroundings = surroundings }
 
     /// How many may be under way now.
-    var width: Int { state.access { $0.width } }
+    package var width: Int { state.access { $0.width } }
 
     /// Waits for its turn, then runs `body`, which reads one piece.
-    func read(isLossy: Bool, _ body: () throws(Failure) -> [UInt8]) throws(Failure) -> [UInt8] {
+    package func read(isLossy: Bool, _ body: () throws(Failure) -> [UInt8]) throws(Failure) -> [UInt8] {
         state.access(when: { $0.underWay < (isLossy ? Self.most : $0.width) }) { $0.underWay += 1 }
         let begun = surroundings.uptime()
         defer {

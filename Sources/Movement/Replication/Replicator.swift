@@ -166,7 +166,7 @@ package struct Replicator: Sendable {
         guard opened.keys.site != nil else {
             throw Failure(
                 .refused, "the site key of \(destination.location) is not at hand, so nothing can be committed there",
-                advice: "Copy at the site where this vault was made, or to a new directory. "
+                advice: "Copy to a new directory, or as the user whose copy made this vault. "
                     + "The repository's owner can take the vault up with the passphrase.")
         }
         return opened

@@ -111,7 +111,8 @@ package enum DiskRestore {
         guard let first = damaged.first else { return }
         throw Failure(
             .damaged,
-            "\(damaged.count) blocks of the disk are damaged, the first at byte \(first * UInt64(DiskRef.blockSize))",
+            "\(damaged.count.counted("block of the disk is", "blocks of the disk are")) damaged, the first at byte "
+                + "\(first * UInt64(DiskRef.blockSize))",
             advice: "No image was left. Name the other vault with --also, or restore another snapshot",
             cause: image.state.withLock { $0.problem })
     }

@@ -49,11 +49,14 @@ package struct RestoreReport: Sendable {
     package var failure: Failure? {
         guard lost + attributesLost > 0 else { return nil }
         var parts: [String] = []
-        if lost > 0 { parts.append("\(lost) were not delivered") }
-        if attributesLost > 0 { parts.append("\(attributesLost) owners, modes or attributes could not be set") }
+        if lost > 0 { parts.append("\(lost.counted("was", "were")) not delivered") }
+        if attributesLost > 0 {
+            let what = attributesLost.counted("owner, mode or attribute", "owners, modes or attributes")
+            parts.append("\(what) could not be set")
+        }
         let first = problems.prefix(3).map(\.description).joined(separator: "; ")
         return Failure(
-            .partial, "restored \(files) files; \(parts.joined(separator: " and ")): \(first)",
+            .partial, "restored \(files.counted("file", "files")); \(parts.joined(separator: " and ")): \(first)",
             advice: lost > 0
                 ? "No file was left with wrong bytes. Name the other vault with --also, or restore them from another snapshot"
                 : "The content is right. Restore as root to set what only root can")

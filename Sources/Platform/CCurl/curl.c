@@ -4,15 +4,17 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <time.h>
 
 struct curl_client {
     CURL *handle;
     const char *authority;
-    long connect_seconds, idle_seconds;
+    struct curl_patience patience;
     /// The socket opened last: the connection's, as a client has one at a time.
     curl_socket_t socket;
     bool goes_by_rate;
@@ -24,7 +26,10 @@ struct progress {
     CURL *handle;
     struct curl_exchange *exchange;
     size_t sent;
-    bool overflow, begun;
+    bool overflow, begun, slow;
+    /// When the span at hand began, and what had moved by then.
+    int64_t since;
+    curl_off_t moved;
     /// Packets that were sent again when TCP was last asked, and for how many times in a row there were more of them.
     uint32_t resent;
     int losing;
@@ -33,14 +38,13 @@ struct progress {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void initialize(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 
-curl_client *curl_client_make(const char *authority, long connect_seconds, long idle_seconds) {
+curl_client *curl_client_make(const char *authority, struct curl_patience patience) {
     pthread_once(&once, initialize);
     curl_client *client = calloc(1, sizeof *client);
     if (!client) return NULL;
     client->handle = curl_easy_init();
     client->authority = authority ? strdup(authority) : NULL;
-    client->connect_seconds = connect_seconds;
-    client->idle_seconds = idle_seconds;
+    client->patience = patience;
     client->socket = CURL_SOCKET_BAD;
     if (!client->handle || (authority && !client->authority)) {
         curl_client_free(client);
@@ -176,6 +180,30 @@ static int begin(void *context, char *to, char *from, int to_port, int from_port
     return CURL_PREREQFUNC_OK;
 }
 
+static int64_t milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/// A server that lets a byte drip now and then is never idle, and an exchange with it would never end. libcurl asks here once a
+/// second, whatever moves.
+static int mind_rate(
+    void *context, curl_off_t to_come, curl_off_t come, curl_off_t to_go, curl_off_t gone) {
+    (void)to_come, (void)to_go;
+    struct progress *progress = context;
+    const struct curl_patience *patience = &progress->client->patience;
+    int64_t now = milliseconds();
+    curl_off_t moved = come + gone;
+    // What is sent anew is counted anew.
+    if (moved < progress->moved) progress->moved = 0;
+    if (now - progress->since < patience->span_seconds * 1000) return 0;
+    progress->slow = moved - progress->moved < patience->span_bytes;
+    progress->since = now;
+    progress->moved = moved;
+    return progress->slow;
+}
+
 // MARK: - The exchange
 
 static enum curl_outcome outcome_of(CURLcode code, const struct progress *progress, int status) {
@@ -206,7 +234,7 @@ static enum curl_outcome outcome_of(CURLcode code, const struct progress *progre
 
 void curl_client_perform(curl_client *client, struct curl_exchange *exchange) {
     CURL *handle = client->handle;
-    struct progress progress = {.client = client, .handle = handle, .exchange = exchange};
+    struct progress progress = {.client = client, .handle = handle, .exchange = exchange, .since = milliseconds()};
     exchange->content_count = exchange->problem_count = 0;
     exchange->status = 0;
     exchange->announced = -1;
@@ -226,9 +254,12 @@ void curl_client_perform(curl_client *client, struct curl_exchange *exchange) {
         curl_easy_setopt(handle, CURLOPT_CAINFO, client->authority);
         curl_easy_setopt(handle, CURLOPT_CAPATH, NULL);
     }
-    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, client->connect_seconds);
+    curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, client->patience.connect_seconds);
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, client->idle_seconds);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, client->patience.idle_seconds);
+    curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, mind_rate);
+    curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &progress);
     curl_easy_setopt(handle, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(handle, CURLOPT_BUFFERSIZE, 128L << 10);
     curl_easy_setopt(handle, CURLOPT_UPLOAD_BUFFERSIZE, 512L << 10);
@@ -279,7 +310,11 @@ void curl_client_perform(curl_client *client, struct curl_exchange *exchange) {
     exchange->status = (int)status;
     exchange->announced = announced;
     exchange->outcome = outcome_of(code, &progress, exchange->status);
-    if (code != CURLE_OK && exchange->reason[0] == 0) {
+    if (progress.slow) {
+        snprintf(
+            exchange->reason, sizeof exchange->reason, "fewer than %lld bytes came or went in %ld seconds",
+            (long long)client->patience.span_bytes, client->patience.span_seconds);
+    } else if (code != CURLE_OK && exchange->reason[0] == 0) {
         strncpy(exchange->reason, curl_easy_strerror(code), sizeof exchange->reason - 1);
         exchange->reason[sizeof exchange->reason - 1] = 0;
     }

@@ -43,7 +43,7 @@ extension Repository {
 
     /// Voids the record that interrupts the log, as its site.
     package func void(_ plan: VoidPlan) throws {
-        guard keys.site != nil else { throw Self.siteKeyMissing(at: store.location) }
+        guard keys.site != nil else { throw siteKeyMissing }
         guard let cut = log.interruption, cut.number == plan.number else {
             throw Failure(.refused, "record \(plan.number) of the log in \(store.location) was settled meanwhile")
         }

@@ -123,6 +123,16 @@ package final class Repository: Sendable {
                 + "repository keys add-passphrase --vault OTHER --also \(store.location)` puts one here.")
     }
 
+    /// Where a vault that is not destroyed has no key slot, a sentence without a full stop on what that means and what helps.
+    /// No damage by itself: a vault may have been made without any, by whoever keeps the keys elsewhere.
+    func slotlessness() throws(Failure) -> String? {
+        guard !log.state.isDestroyed, try Self.slotNames(store).isEmpty else { return nil }
+        return
+            "no key slot is left in \(store.location): nobody opens the repository by this vault, but who keeps its keys "
+            + "elsewhere. Where another vault of it has slots, `breakwater repository keys add-passphrase --vault OTHER "
+            + "--also \(store.location)` puts one here"
+    }
+
     package static func slotNames(_ store: any ObjectStore) throws(Failure) -> [ObjectName] {
         try store.list(prefix: "slots/", after: nil, limit: 1000).compactMap { ObjectName(path: $0.key.text) }
     }
@@ -226,14 +236,18 @@ package final class Repository: Sendable {
     /// Appends as the vault's site.
     @discardableResult
     package func appendAsSite(settles: Bool = false, _ body: (LogState) throws -> RecordBody) throws -> LogState {
-        guard let site = keys.site else { throw Self.siteKeyMissing(at: store.location) }
+        guard let site = keys.site else { throw siteKeyMissing }
         return try log.append(as: .site, site, settles: settles, body)
     }
 
-    static func siteKeyMissing(at location: String) -> Failure {
+    var siteKeyMissing: Failure {
         Failure(
-            .refused, "the site key of \(location) is not at hand",
-            advice: "Run this where the vault was made, or with the repository's passphrase.")
+            .refused, "the site key of \(store.location) is not at hand",
+            advice: keys.readers.isEmpty
+                ? "Give the repository's passphrase. Without one, a vault that `breakwater repository copy` made serves the "
+                    + "user who ran that."
+                : "The vault's own copy of it is lost: `breakwater repository check` names it, and `repair` mends it where "
+                    + "that can be. A new vault, made by `copy` from this one, has a key of its own.")
     }
 
     /// Appends as the author this opener is certified to be.

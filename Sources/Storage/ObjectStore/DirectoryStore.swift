@@ -48,7 +48,9 @@ package final class DirectoryStore: MendingStore {
             root = try Directory(at: path)
         } catch {
             throw error.code == .notFound
-                ? Failure(.notFound, "there is no vault at \(path)", advice: "Check the path, or make one with init")
+                ? Failure(
+                    .notFound, "there is no vault at \(path)",
+                    advice: "Check the path, or make one with `breakwater repository init`.")
                 : error
         }
         if let reserve {
@@ -66,7 +68,11 @@ package final class DirectoryStore: MendingStore {
     }
 
     /// Makes the directory of a vault, with the directories above it that lack. One that stands is left as it is.
-    package static func makeRoot(at path: String) throws(Failure) { try Directory.make(at: Array(path.utf8)) }
+    /// - Returns: the paths of those that were made, from above.
+    @discardableResult
+    package static func makeRoot(at path: String) throws(Failure) -> [[UInt8]] {
+        try Directory.make(at: Array(path.utf8))
+    }
 
     /// 64 MiB or one hundredth of the disk, whichever is more; on a small disk no more than an eighth of it.
     static func defaultReserve(total: UInt64) -> UInt64 {

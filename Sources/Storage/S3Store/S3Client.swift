@@ -58,8 +58,11 @@ package struct S3Client: Sendable {
                     .refused, "\(what): the certificate of \(settings.endpoint.host) is not trusted: \(reason)",
                     advice: "Nothing was sent. Name the CA's file in AWS_CA_BUNDLE, or by ca= in the vault's address")
                 throw settle(what, call, mayHaveHappened, last)
-            case .tooLong:
-                last = Failure(.damaged, "\(what): \(settings.endpoint.host) answers with more than was asked for")
+            case .tooLong(let status):
+                last =
+                    status == 200 && call.isForPart
+                    ? partsIgnored(what)
+                    : Failure(.damaged, "\(what): \(settings.endpoint.host) answers with more than was asked for")
                 throw settle(what, call, true, last)
             case .impossible(let reason):
                 last = Failure(.failed, "\(what): \(reason)")
@@ -121,6 +124,14 @@ package struct S3Client: Sendable {
             return again.contains(ErrorAnswer(answer.problem).code) ? .notDone : .no
         default: return .no
         }
+    }
+
+    /// Of an answer to a call for a part of an object that brings the whole: nothing is wrong with the object.
+    package func partsIgnored(_ what: String) -> Failure {
+        Failure(
+            .refused, "\(what): \(settings.endpoint.host) answers with a whole object where a part was asked for",
+            advice: "That says nothing of what is stored. A vault wants a store that gives parts (the header Range), "
+                + "and nothing on the way to it that takes that away")
     }
 
     /// A refusal in a sentence, with what to do.

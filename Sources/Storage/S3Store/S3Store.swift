@@ -84,8 +84,7 @@ package struct S3Store: ObjectStore {
         switch answer.status {
         case 206: break
         case 200 where answer.content.count == range.count && range.lowerBound == 0: break
-        case 200:
-            throw Failure(.failed, "\(what): \(location) does not give parts of an object")
+        case 200: throw client.partsIgnored(what)
         case 416: throw short(key, range)
         case 404 where !isAboutBucket(answer): throw absent(key)
         default: throw client.refusal(what, answer)

@@ -63,11 +63,39 @@ struct RepackTests {
         #expect(try collect(store).repacked.packs == 0)
     }
 
+    @Test func thePlanSaysWhatRepackingFreesAndChangesNothing() throws {
+        _ = try mostlyDead()
+        let before = store.copy()
+        let repository = try CollectTests.open(store, estate)
+        let plan = try #require(try Collector(repository, options()).repackPlan())
+        #expect(plan.postponed == nil && plan.left == 0 && plan.packs.map(\.fate) == [.moves])
+        let usage = VaultUsage(try Collector(repository, options()).plan(), repository.log.state)
+        #expect(usage.outlived.objects == 1 && usage.outlived.bytes == plan.packs[0].object.length)
+        #expect(store.keys == before.keys)
+        let repacked = try collect(store).repacked
+        #expect(repacked.bytesBefore == plan.packs[0].object.length)
+        let (said, freed) = (Double(plan.packs[0].dead), Double(repacked.bytesBefore - repacked.bytesAfter))
+        #expect(abs(said - freed) < freed / 20, "\(said) were expected, \(freed) came free")
+        let after = try CollectTests.open(store, estate)
+        #expect(VaultUsage(try Collector(after).plan(), after.log.state).outlived == .init())
+    }
+
+    @Test func withoutTheKeyNobodyLooksIntoPacks() throws {
+        _ = try mostlyDead()
+        let site = try Repository.open(
+            store, .keyless, heads: NoHeadMemory(), surroundings: estate.surroundings)
+        #expect(try Collector(site, options()).repackPlan() == nil)
+        #expect(VaultUsage(try Collector(site).plan(), site.log.state).outlived.objects == 1)
+    }
+
     @Test func aPackHalfAliveStays() throws {
         let shared = estate.bytes(200_000)
         let first = try estate.backUp(shared + estate.bytes(50_000), name: "pc")
         let kept = try estate.backUp(shared, name: "pc")
         _ = try estate.open().forget([first.id])
+        let plan = try #require(try Collector(try CollectTests.open(store, estate), options()).repackPlan())
+        #expect(plan.packs.map(\.fate) == [.mostlyAlive])
+        #expect((40_000..<60_000).contains(plan.packs[0].dead), "\(plan.packs[0].dead)")
         let report = try collect(store)
         #expect(report.repacked.packs == 0)
         #expect(try estate.content(of: kept) == shared)
@@ -76,6 +104,8 @@ struct RepackTests {
     @Test func nothingIsRepackedUnderARunningBackupAndItIsSaid() throws {
         let (kept, content) = try mostlyDead()
         let session = try estate.open().beginBackup()
+        let plan = try #require(try Collector(try CollectTests.open(store, estate), options()).repackPlan())
+        #expect(plan.packs.map(\.fate) == [.moves] && plan.postponed != nil)
         let report = try collect(store)
         #expect(report.repacked.packs == 0 && report.repacked.postponed != nil)
         try session.abandon()

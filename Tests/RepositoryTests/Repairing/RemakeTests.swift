@@ -177,7 +177,7 @@ struct RemakeTests {
             }
             #expect(report.left.map(\.object) == [pack.path] && report.healed == [])
             guard case .left(let why) = report.left.first?.outcome else { continue }
-            #expect(why.contains(isKeyless ? "passphrase" : "chunks are in no vault at hand"))
+            #expect(why.contains(isKeyless ? "passphrase" : "cannot be had from any vault at hand"))
             #expect(report.recorded == [pack])
             #expect(try check(store).findings.contains { $0.object == pack.path })
             #expect(try readable(store).contains(false))

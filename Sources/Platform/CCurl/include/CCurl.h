@@ -10,6 +10,13 @@
 /// A client that keeps its connection open between exchanges. One thread at a time.
 typedef struct curl_client curl_client;
 
+/// When a server that is there is given up: seconds until a connection stands; seconds in which nothing moves; and how many
+/// bytes have to move, either way, in each span of so many seconds.
+struct curl_patience {
+    long connect_seconds, idle_seconds, span_seconds;
+    int64_t span_bytes;
+};
+
 /// How an exchange ended, apart from what the server said.
 enum curl_outcome {
     /// The server answered; `status` says what.
@@ -18,7 +25,7 @@ enum curl_outcome {
     curl_not_connected,
     /// Neither the machine's CAs nor the one given vouch for the server.
     curl_not_trusted,
-    /// The connection broke or stalled: whether the request was carried out is not known.
+    /// The connection broke, stalled, or was too slow: whether the request was carried out is not known.
     curl_broken,
     /// The answer was longer than its buffer.
     curl_too_long,
@@ -65,9 +72,8 @@ struct curl_exchange {
 };
 
 /// - `authority`: a PEM file of CAs to trust instead of the machine's, or null for those.
-/// - `idle_seconds`: a transfer that moves nothing for so long is given up.
 /// Returns null when there is no memory.
-curl_client *curl_client_make(const char *authority, long connect_seconds, long idle_seconds);
+curl_client *curl_client_make(const char *authority, struct curl_patience patience);
 void curl_client_free(curl_client *client);
 
 void curl_client_perform(curl_client *client, struct curl_exchange *exchange);

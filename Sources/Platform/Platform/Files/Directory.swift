@@ -38,13 +38,19 @@ package struct Directory: ~Copyable, Sendable {
 
     /// Makes a directory at a path given by a person, with the directories above it that lack, each for its owner
     /// alone. What stands is left as it is.
-    package static func make(at path: [UInt8]) throws(Failure) {
+    /// - Returns: the paths of those that were made, from above.
+    @discardableResult
+    package static func make(at path: [UInt8]) throws(Failure) -> [[UInt8]] {
+        var made: [[UInt8]] = []
         var at = path.first == UInt8(ascii: "/") ? [UInt8(ascii: "/")] : [UInt8(ascii: ".")]
         for component in path.split(separator: UInt8(ascii: "/")) {
             let parent = try Directory(at: at)
-            if try parent.makeDirectory(Array(component), mode: 0o700) { try parent.synchronize() }
+            let isNew = try parent.makeDirectory(Array(component), mode: 0o700)
+            if isNew { try parent.synchronize() }
             at += [UInt8(ascii: "/")] + component
+            if isNew { made.append(at) }
         }
+        return made
     }
 
     /// Makes everything on the file system of this directory survive a power cut.

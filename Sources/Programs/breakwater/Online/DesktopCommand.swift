@@ -118,7 +118,9 @@ struct DesktopCommand: ParsableCommand {
                 ("folders", desktop.folders.joined(separator: ", ")),
                 (
                     "machine",
-                    "\(desktop.machine.memoryMiB) MiB, \(desktop.machine.processors) processors, \(desktop.machine.firmware)"
+                    "\(desktop.machine.memoryMiB) MiB, "
+                        + "\(Words.count(desktop.machine.processors, "processor", "processors")), "
+                        + "\(desktop.machine.firmware)"
                 ),
             ])
     }

@@ -39,7 +39,7 @@ enum JobWords {
         case .recover(let evidence): RecoveryWords.lines(evidence)
         case .check(let check):
             [
-                ("checked", "\(check.objects) objects, \(Words.bytes(check.bytesRead)) read"),
+                ("checked", "\(Words.count(check.objects, "object", "objects")), \(Words.bytes(check.bytesRead)) read"),
                 ("damaged", check.damaged.isEmpty ? "nothing" : check.damaged.joined(separator: ", ")),
                 ("snapshots touched", check.snapshotsTouched.joined(separator: ", ")),
             ]

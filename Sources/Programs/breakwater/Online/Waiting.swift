@@ -25,7 +25,9 @@ enum Waiting {
         case .cancelled:
             throw Failure(.cancelled, "Job \(job.id) was cancelled", advice: "Order it again if it is wanted.")
         case .done(.check(let result)) where !result.damaged.isEmpty:
-            throw Failure(.damaged, "\(result.damaged.count) objects are damaged", advice: "Their names stand above")
+            throw Failure(
+                .damaged, "\(Words.count(result.damaged.count, "object is", "objects are")) damaged",
+                advice: "The names stand above")
         case .queued, .leased, .running, .cancelling, .done: return 0
         }
     }

@@ -92,7 +92,7 @@ enum Words {
         }
     }
 
-    static func count(_ number: UInt64, _ one: String, _ many: String) -> String {
-        "\(number) \(number == 1 ? one : many)"
+    static func count(_ number: some BinaryInteger, _ one: String, _ many: String) -> String {
+        number.counted(one, many)
     }
 }

@@ -8,12 +8,26 @@ import S3Store
 extension Workbench {
     static func isInBucket(_ vault: String) -> Bool { vault.hasPrefix(S3Address.scheme) }
 
-    /// Makes the directory of a vault where it lacks. A bucket is its owner's to make, since it has a region, rights and
-    /// rules; of its address is only seen whether it serves for writing, before anything is asked there.
-    func makePlace(of vault: String) throws(Failure) {
+    /// Makes the directory of a vault where it lacks, outside of every other vault, and does `body`. When that fails, the
+    /// directories that were made are taken away again, unless something was put there.
+    ///
+    /// A bucket is its owner's to make, since it has a region, rights and rules; of its address is only seen whether it
+    /// serves for writing, before anything is asked there.
+    func inPlace<Result>(of vault: String, _ body: () throws -> Result) throws -> Result {
         try RawArguments.requireVault(vault)
-        guard Self.isInBucket(vault) else { return try DirectoryStore.makeRoot(at: vault) }
-        _ = try S3Vault.lock(of: try S3Address(vault), for: .writing)
+        guard !Self.isInBucket(vault) else {
+            _ = try S3Vault.lock(of: try S3Address(vault), for: .writing)
+            return try body()
+        }
+        try VaultFolder.requireOutside(Array(vault.utf8), isVault: true)
+        let made = try DirectoryStore.makeRoot(at: vault)
+        do {
+            return try body()
+        } catch {
+            // One that is not empty stays, and those above it; the first error is the one to tell.
+            for path in made.reversed() { unsafe Name.with(path) { _ = unsafe rmdir($0) } }
+            throw error
+        }
     }
 
     /// Opens a vault for writing and proves that its store serves. When that or what is done with it fails and has put

@@ -43,14 +43,14 @@ extension Workbench {
         let heads = heads()
         var opened: [Repository] = []
         for path in paths {
-            let store = try store(at: path, .writing)
-            guard let first = opened.first else {
-                opened.append(try withSite(store, .slot(key), nil, heads, kept))
-                continue
-            }
-            var keys = first.keys
-            keys.site = nil
-            opened.append(try withSite(store, .granted(keys), first.id, heads, kept))
+            let first = opened.first
+            var keys = first?.keys
+            keys?.site = nil
+            let access = keys.map { Repository.Access.granted($0) } ?? .slot(key)
+            opened.append(
+                try besides(first.map { _ in "--also" }) { () throws(Failure) in
+                    try withSite(try store(at: path, .writing), access, first?.id, heads, kept)
+                })
         }
         return opened
     }
@@ -76,8 +76,10 @@ extension Workbench {
     ) throws(Failure) -> (ended: [Repository], living: [Repository]) {
         var ended: [Repository] = []
         var living: [String] = []
-        for path in paths {
-            let repository = try openKeyless(path, .writing)
+        for (place, path) in paths.enumerated() {
+            let repository = try besides(place == 0 ? nil : "--also") { () throws(Failure) in
+                try openKeyless(path, .writing)
+            }
             if repository.log.state.isDestroyed { ended.append(repository) } else { living.append(path) }
         }
         guard !living.isEmpty else { return (ended, []) }

@@ -47,6 +47,18 @@ struct Workbench: Sendable {
         return try unsafe DirectoryStore(at: String(cString: resolved), access: access, surroundings: surroundings)
     }
 
+    /// Opens a vault that an option names besides the one at hand. Where none is there its path is wrong: it was to be one that
+    /// holds something, and making one would not help.
+    /// - Parameter option: `--also`, say; nil for the vault at hand.
+    func besides<Result>(_ option: String?, _ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        do throws(Failure) {
+            return try body()
+        } catch {
+            guard let option, error.code == .notFound else { throw error }
+            throw Failure(.notFound, error.what, advice: "Check the path of \(option).", cause: error.cause)
+        }
+    }
+
     /// The last heads seen. Where none can be kept, work goes on and says what it cannot notice.
     func heads() -> any HeadMemory {
         do throws(Failure) {
@@ -95,11 +107,13 @@ struct Workbench: Sendable {
         var alternates: [Repository] = []
         var late: [any ObjectStore] = []
         for path in others {
-            let other = try self.store(at: path, .reading)
+            let other = try besides("--also") { () throws(Failure) in try self.store(at: path, .reading) }
             do throws(Failure) {
                 alternates.append(
-                    try Repository.open(
-                        other, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources))
+                    try besides("--also") { () throws(Failure) in
+                        try Repository.open(
+                            other, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources)
+                    })
             } catch  where error.code == .damaged || error.code == .refused { late.append(other) }
         }
         var repository = try Repository.open(
@@ -175,9 +189,12 @@ struct Workbench: Sendable {
         let store = try store(at: vault, access)
         var alternates: [Repository] = []
         for path in others {
-            let other = try self.store(at: path, .reading)
             alternates.append(
-                try Repository.open(other, .keyless, heads: heads, surroundings: surroundings, resources: resources))
+                try besides("--also") { () throws(Failure) in
+                    let other = try self.store(at: path, .reading)
+                    return try Repository.open(
+                        other, .keyless, heads: heads, surroundings: surroundings, resources: resources)
+                })
         }
         return warned(
             try Repository.open(

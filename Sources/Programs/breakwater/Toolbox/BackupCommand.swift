@@ -153,7 +153,7 @@ struct BackupCommand: MemoryBoundCommand {
         throw Failure(
             .partial,
             "the snapshot is there, and \(Words.count(run.unreadable, "file", "files")) could not be read and "
-                + "\(run.changed) changed while they were",
+                + "\(run.changed) changed while being read",
             advice: "All others are safe in it. The warnings name the first of them.")
     }
 }

@@ -30,7 +30,9 @@ struct BaseOptions: ParsableArguments, Sendable {
         }
         let passphrase = try PassphraseOptions.passphrase(in: file, bench.console)
         do throws(Failure) {
-            return try bench.open(path, access, passphrase: .passphrase(passphrase))
+            return try bench.besides("--base") { () throws(Failure) in
+                try bench.open(path, access, passphrase: .passphrase(passphrase))
+            }
         } catch { throw error.during("opening the base") }
     }
 
@@ -39,6 +41,8 @@ struct BaseOptions: ParsableArguments, Sendable {
         _ bench: Workbench, _ access: StoreAccess, _ passphrase: PassphraseOptions
     ) throws(Failure) -> Repository? {
         guard let path, file == nil else { return try open(bench, access) }
-        return try bench.openAsKeptSite(path, access, passphrase)
+        return try bench.besides("--base") { () throws(Failure) in
+            try bench.openAsKeptSite(path, access, passphrase)
+        }
     }
 }

@@ -77,11 +77,14 @@ struct CheckCommand: MemoryBoundCommand {
     private static func damage(_ report: CheckReport) -> Failure {
         let (objects, snapshots) = (report.findings.count, report.snapshotsTouched.count)
         // Another branch of the log is no damage that a vault could mend.
+        let mendable = report.findings.filter { $0.damage != .forked }
         let help =
-            report.findings.allSatisfy { $0.damage == .forked }
-            ? ""
-            : "`breakwater repository repair --from` puts back what another vault has; `restore --also` takes what is "
-                + "damaged from there."
+            if mendable.contains(where: \.recovery.needsAnotherVault) {
+                "`breakwater repository repair --from` puts back what another vault has; `restore --also` takes what is "
+                    + "damaged from there."
+            } else {
+                mendable.isEmpty ? "" : "Restores lack nothing; `breakwater repository repair` puts it right."
+            }
         return Failure(
             .damaged,
             "\(Words.count(UInt64(objects), "object is", "objects are")) damaged, touching "

@@ -133,8 +133,8 @@ struct CheckPrinter {
         }
         if report.orphans > 0 {
             try console.say(
-                "\(Words.count(report.orphans, "object", "objects")) of \(Words.bytes(report.orphanBytes)) belong to "
-                    + "backups that were not committed; they do no harm.")
+                "\(Words.count(report.orphans, "object", "objects")) of \(Words.bytes(report.orphanBytes)), left by "
+                    + "backups that were not committed: that does no harm.")
         }
         var members: [(String, JSON)] = [
             ("event", "result"), ("clean", .flag(report.isClean)), ("damaged", .number(UInt64(report.findings.count))),

@@ -11,7 +11,8 @@ struct CollectCommand: MemoryBoundCommand {
         discussion: """
             What a backup that was killed has stored is held by its claim. A session that is found unchanged by two runs an \
             hour or more apart is taken to be dead, and its claim let go; --release-claims does that at once. A backup that \
-            is let go by mistake has to be run again, and loses nothing else. With --base, templates of that repository on \
+            is let go by mistake has to be run again, and loses nothing else. With the passphrase, packs of which most is dead \
+            are repacked; --dry-run looks into them, and says what that would free. With --base, templates of that repository on \
             which no snapshot leans any more are let go of: nothing here can lean on them again.
             """)
 
@@ -69,18 +70,32 @@ struct CollectCommand: MemoryBoundCommand {
     }
 
     private func preview(_ repository: Repository, _ base: Repository?, _ bench: Workbench) throws -> Int32 {
-        let plan = try Collector(repository, options(repository)).plan()
+        let interruption = bench.interruption
+        let collector = Collector(repository, options(repository), isCancelled: { interruption.isAsked })
+        let plan = try collector.plan()
         let locks = try repository.locks(of: (plan.condemnable + plan.deletable).map(\.name))
         let usage = VaultUsage(plan, repository.log.state, locks: locks)
         let ending = try base.map { try LeanEnding(of: repository, in: $0, isDry: true) }
         if let ending { try print(ending, bench.console) }
         try usage.print(bench.console)
+        let repacking = try printRepacking(collector, usage, bench.console)
         let freed = usage.reclaimable
-        try bench.console.tell([
-            ("event", "result"), ("dryRun", true), ("objects", .number(freed.objects)), ("bytes", .number(freed.bytes)),
-            ("templatesReleased", Self.list(ending)),
-        ])
+        try bench.console.tell(
+            [
+                ("event", "result"), ("dryRun", true), ("objects", .number(freed.objects)),
+                ("bytes", .number(freed.bytes)), ("templatesReleased", Self.list(ending)),
+            ] + repacking)
         return 0
+    }
+
+    /// What repacking would free: by a look into the packs; without the passphrase, at most.
+    /// - Returns: the same, for the result.
+    private func printRepacking(
+        _ collector: Collector, _ usage: VaultUsage, _ console: Console
+    ) throws -> [(String, JSON)] {
+        guard repackBelow > 0 else { return [] }
+        if let plan = try collector.repackPlan() { return try plan.print(console) }
+        return try usage.printOutlived(console)
     }
 
     private func print(_ report: CollectReport, _ ending: LeanEnding?, _ bench: Workbench, since start: UInt64) throws {
@@ -96,7 +111,8 @@ struct CollectCommand: MemoryBoundCommand {
             console.warn("let go of the claim of a \(released.scope.kind) (\(released.claim.hex.prefix(12))): \(why)")
         }
         if report.stagesForgotten > 0 {
-            try console.say("Let go of \(report.stagesForgotten) unfinished backups whose next one is whole.")
+            let stages = Words.count(report.stagesForgotten, "unfinished backup", "unfinished backups")
+            try console.say("Let go of \(stages) of which the next is whole.")
         }
         try console.say(
             "Freed \(Words.bytes(report.deleted.bytes)) in \(Words.count(report.deleted.objects, "object", "objects")), "

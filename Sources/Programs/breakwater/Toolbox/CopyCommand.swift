@@ -32,19 +32,20 @@ struct CopyCommand: MemoryBoundCommand {
         // Each of many threads would keep the room of a whole pack.
         Heap.keepSmall()
         let start = bench.surroundings.uptime()
-        let origin = try bench.store(at: source, .reading)
+        let origin = try bench.besides("--from") { () throws(Failure) in try bench.store(at: source, .reading) }
         // One that lost its genesis is opened by the mirror at the destination, or said to be damaged.
         guard try origin.length(of: try Record.key(0)) != nil || Log.lostGenesis(of: origin) != nil else {
             throw Failure(
                 .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
         }
-        try bench.makePlace(of: target)
-        let found = try bench.store(at: target, .reading)
-        var isEmpty = false
-        if try !Workbench.isInBucket(target) && found.length(of: try Record.key(0)) == nil {
-            isEmpty = try VaultFolder.requireVacant(found.location)
+        return try bench.inPlace(of: target) {
+            let found = try bench.store(at: target, .reading)
+            var isEmpty = false
+            if try !Workbench.isInBucket(target) && found.length(of: try Record.key(0)) == nil {
+                isEmpty = try VaultFolder.requireVacant(found.location)
+            }
+            return try bench.fill(target, wasEmpty: isEmpty) { try copy(origin, to: $0, bench, since: start) }
         }
-        return try bench.fill(target, wasEmpty: isEmpty) { try copy(origin, to: $0, bench, since: start) }
     }
 
     private func copy(
@@ -79,7 +80,8 @@ struct CopyCommand: MemoryBoundCommand {
         let console = bench.console
         if !report.recordsLost.isEmpty {
             let numbers = report.recordsLost.map(String.init).joined(separator: ", ")
-            console.warn("log records \(numbers) are lost at the origin, and were read from the mirror in \(location)")
+            let which = report.recordsLost.count == 1 ? "log record \(numbers) is" : "log records \(numbers) are"
+            console.warn("\(which) lost at the origin, and read from the mirror in \(location)")
         }
         for failure in report.damagedSegments { console.warn("\(failure.what); nothing is lost by it") }
         for damaged in report.damaged {
@@ -89,8 +91,12 @@ struct CopyCommand: MemoryBoundCommand {
         try console.say(
             "Copied \(Words.count(UInt64(report.copied.count), "snapshot", "snapshots")) to \(location), "
                 + "sending \(Words.bytes(report.bytesSent)), in \(Words.duration(seconds: UInt64(seconds.rounded()))); "
-                + "\(report.alreadyThere) were there already.")
-        if report.forgotten > 0 { try console.say("\(report.forgotten) were forgotten there and stay so.") }
+                + "\(Words.count(report.alreadyThere, "was", "were")) there already.")
+        if report.forgotten > 0 {
+            let words = Words.count(
+                report.forgotten, "was forgotten there and stays so", "were forgotten there and stay so")
+            try console.say("\(words).")
+        }
         try console.tell([
             ("event", "result"), ("repository", .text(report.repository.description)),
             ("origin", .text(report.origin.hex)), ("destination", .text(report.destination.hex)),

@@ -56,7 +56,8 @@ struct DiffCommand: MemoryBoundCommand {
         let count = lost.access { $0 }
         guard count == 0 else {
             throw Failure(
-                .partial, "\(count) directories could not be read, and what lies in them was not compared",
+                .partial,
+                "\(Words.count(count, "directory", "directories")) could not be read, and what lies there was not compared",
                 advice: "--also names another vault to take them from.")
         }
         return 0

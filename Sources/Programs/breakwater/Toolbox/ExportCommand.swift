@@ -63,7 +63,7 @@ struct ExportCommand: MemoryBoundCommand {
                 .refused, "an archive is nothing for a terminal",
                 advice: "Nothing was written. Name a file with --tar, or send the output into a pipe.")
         }
-        if let disk { return try exportDisk(to: try RawArguments.path(disk), bench) }
+        if let disk { return try exportDisk(to: try VaultFolder.pathOutside(disk), bench) }
         guard let tar else { return 0 }
         return try exportTree(to: tar, bench)
     }
@@ -77,7 +77,7 @@ struct ExportCommand: MemoryBoundCommand {
         options.workers = max(2, bench.processors)
         let progress = bench.progress("exporting")
         options.watch = { try progress.update(bytes: $0, files: $1) }
-        let target = tar == "-" ? nil : try RawArguments.path(tar)
+        let target = tar == "-" ? nil : try VaultFolder.pathOutside(tar)
         let repository = try reading.open(bench)
         let found = try repository.findSnapshot(snapshot)
         let root = try found.tree(label: reading.stream)

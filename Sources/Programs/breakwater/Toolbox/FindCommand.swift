@@ -58,7 +58,8 @@ struct FindCommand: MemoryBoundCommand {
         guard lost == 0 else {
             throw Failure(
                 .partial,
-                "\(Words.count(matches, "name", "names")) found, but \(lost) snapshots or directories could not be read",
+                "\(Words.count(matches, "name", "names")) found, but "
+                    + "\(Words.count(lost, "snapshot or directory", "snapshots or directories")) could not be read",
                 advice: "--also names another vault to take them from.")
         }
         guard matches > 0 else {

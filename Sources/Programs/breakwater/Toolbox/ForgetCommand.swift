@@ -102,7 +102,9 @@ struct ForgetCommand: MemoryBoundCommand {
     /// - Throws: `.refused` when more than the share would go, and nobody says yes.
     private func ask(about going: Int, of all: Int, _ bench: Workbench) throws {
         guard going * 100 > all * maxShare else { return }
-        let words = "\(going) of \(all) snapshots would be forgotten, more than \(maxShare) in a hundred"
+        let words =
+            "\(going) of \(Words.count(all, "snapshot", "snapshots")) would be forgotten, more than \(maxShare) in a "
+            + "hundred"
         try bench.confirm("\(words), for ever. Forget them?", isGiven: yes, otherwise: words)
     }
 
@@ -112,9 +114,10 @@ struct ForgetCommand: MemoryBoundCommand {
         var done: (forgotten: [Digest], running: [Digest]) = (going, [])
         if !dryRun { done = try repository.forget(going) }
         let words = dryRun ? "would be forgotten" : "forgotten"
+        let next = done.forgotten.isEmpty || dryRun ? "" : " `breakwater repository collect` frees the space."
         try console.say(
-            "\(Words.count(UInt64(done.forgotten.count), "snapshot", "snapshots")) \(words), \(all - done.forgotten.count) "
-                + "stay.\(done.forgotten.isEmpty || dryRun ? "" : " `breakwater repository collect` frees the space.")")
+            "\(Words.count(done.forgotten.count, "snapshot", "snapshots")) \(words), "
+                + "\(Words.count(all - done.forgotten.count, "stays", "stay")).\(next)")
         try console.tell([
             ("event", "result"), ("dryRun", .flag(dryRun)),
             ("forgotten", .list(done.forgotten.map { .text($0.hex) })),

@@ -18,12 +18,13 @@ struct InitCommand: EngineCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let secret = try passphrase.read(bench.console)
-        try bench.makePlace(of: vault.path)
-        // Looked at before it is opened for writing, which makes and sweeps its folder of temporaries.
-        let found = try bench.store(at: vault.path, .reading)
-        guard try found.length(of: try Record.key(0)) == nil else { throw taken(found.location) }
-        let isEmpty = try !Workbench.isInBucket(vault.path) && VaultFolder.requireVacant(found.location)
-        return try bench.fill(vault.path, wasEmpty: isEmpty) { try make(in: $0, secret, bench) }
+        return try bench.inPlace(of: vault.path) {
+            // Looked at before it is opened for writing, which makes and sweeps its folder of temporaries.
+            let found = try bench.store(at: vault.path, .reading)
+            guard try found.length(of: try Record.key(0)) == nil else { throw taken(found.location) }
+            let isEmpty = try !Workbench.isInBucket(vault.path) && VaultFolder.requireVacant(found.location)
+            return try bench.fill(vault.path, wasEmpty: isEmpty) { try make(in: $0, secret, bench) }
+        }
     }
 
     private func make(in store: any ObjectStore, _ secret: SlotKey, _ bench: Workbench) throws -> Int32 {

@@ -53,7 +53,7 @@ struct ListCommand: MemoryBoundCommand {
         }
         guard let problem = listing.problem else { return 0 }
         throw Failure(
-            .partial, "\(listing.lost) directories could not be read: \(problem.what)",
+            .partial, "\(Words.count(listing.lost, "directory", "directories")) could not be read: \(problem.what)",
             advice: "The others are listed. --also names another vault to take them from.")
     }
 

@@ -30,7 +30,7 @@ struct MountCommand: MemoryBoundCommand {
     func perform(_ bench: Workbench) throws -> Int32 {
         Heap.keepSmall()
         let console = bench.console
-        let place = try RawArguments.path(mountpoint)
+        let place = try VaultFolder.pathOutside(mountpoint)
         let repository = try reading.open(bench, base: base)
         let shape: SnapshotMenu.Shape
         let shown: [Snapshot]

@@ -11,7 +11,7 @@ struct RepairCommand: EngineCommand {
         discussion: """
             Every byte of the vault is checked first. Of a damaged pack only the blocks of 64 KiB that are not as they were \
             are fetched; whatever another vault gives is held to its hash. Nothing that was forgotten, withdrawn or \
-            destroyed comes back. Without a passphrase, and away from where the vault was made, packs are left as they are. \
+            destroyed comes back. Without a passphrase packs are left as they are, but in a vault that a copy of this user made. \
             It may run while backups run, and be run again. Exit codes: 0 nothing that is needed is left damaged, 5 \
             something is, and is named; with --dry-run, the same of what would be.
             """)
@@ -34,7 +34,9 @@ struct RepairCommand: EngineCommand {
         let start = bench.surroundings.uptime()
         let store = try bench.store(at: vault.path, dryRun ? .reading : .writing)
         let heads = bench.heads()
-        let alternates = try others.map { path throws(Failure) in try bench.openKeyless(path, .reading) }
+        let alternates = try others.map { path throws(Failure) in
+            try bench.besides("--from") { () throws(Failure) in try bench.openKeyless(path, .reading) }
+        }
         var options = Repairer.Options()
         options.isDryRun = dryRun
         options.workers = max(2, bench.processors)
@@ -106,7 +108,7 @@ struct RepairCommand: EngineCommand {
         for fork in report.forks { try console.tell(fork) }
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
         if report.items.isEmpty {
-            try console.say("Nothing is damaged.")
+            try console.say(report.notes.isEmpty ? "Nothing is damaged." : "Nothing else is damaged.")
         } else {
             try console.say(
                 "\(dryRun ? "Would repair" : "Repaired") "

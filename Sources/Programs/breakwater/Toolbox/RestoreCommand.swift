@@ -49,8 +49,8 @@ struct RestoreCommand: MemoryBoundCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let secret = try passphrase.read(bench.console)
-        let target = try target.map { text throws(Failure) in try RawArguments.path(text) }
-        let disk = try disk.map { text throws(Failure) in try RawArguments.path(text) }
+        let target = try target.map { text throws(Failure) in try VaultFolder.pathOutside(text) }
+        let disk = try disk.map { text throws(Failure) in try VaultFolder.pathOutside(text) }
         var options = RestoreOptions()
         options.include = try include.map { text throws(Failure) in try RawArguments.path(text) }
         options.existing = update ? .update : .refuse

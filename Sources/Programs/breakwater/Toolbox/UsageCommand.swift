@@ -9,7 +9,8 @@ struct UsageCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "usage", abstract: "Show what is live, what can be freed, and what not yet and why.",
         discussion: """
-            No passphrase is needed. The log itself, key slots and other vaults' logs are not counted. Of a vault that locks \
+            No passphrase is needed. Packs that outlived the snapshot which brought them are named besides: what in them is \
+            dead can be repacked, and how much that is `collect --dry-run` says with the passphrase. The log itself, key slots and other vaults' logs are not counted. Of a vault that locks \
             its data the store is asked for each object's lock.
             """)
 
@@ -23,6 +24,7 @@ struct UsageCommand: MemoryBoundCommand {
         let locks = try repository.locks(of: plan.items.map(\.object.name))
         let usage = VaultUsage(plan, repository.log.state, locks: locks)
         try usage.print(bench.console)
+        let repacking = try usage.printOutlived(bench.console)
         if let locked = usage.locked {
             try bench.console.say(
                 "locked   \(Words.bytes(locked.share.bytes)) in \(Words.count(locked.share.objects, "object", "objects")) of "
@@ -36,7 +38,7 @@ struct UsageCommand: MemoryBoundCommand {
             [
                 ("event", "result"), ("live", .number(usage.live.bytes)),
                 ("reclaimable", .number(usage.reclaimable.bytes)), ("notYet", .number(usage.notYet.bytes)),
-            ]
+            ] + repacking
                 + (usage.locked.map { [("locked", .number($0.share.bytes)), ("lockedUntil", .text($0.until.utc))] }
                     ?? [])
                 + (space.map { [("free", .number($0.free)), ("total", .number($0.total))] } ?? []))

@@ -1,8 +1,9 @@
+import Glibc
 import ObjectStore
 import Platform
 import Repository
 
-/// What may lie in a directory before a repository is made in it.
+/// What may lie in a directory before a repository is made in it, and that nothing else is made in a vault.
 enum VaultFolder {
     /// A vault's own folders: an `init` that was cut short may have left them, and `Repository.create` looks into them.
     private static let own: Set<[UInt8]> = Set(
@@ -24,5 +25,51 @@ enum VaultFolder {
         throw Failure(
             .refused, "\(path) is not empty: it holds \(String(decoding: first.name, as: UTF8.self))\(others)",
             advice: "Nothing was changed. Name an empty directory, or one that does not exist yet.")
+    }
+
+    // MARK: - Not in a vault
+
+    /// The path that an argument means, for something that is to be made there.
+    /// - Throws: what `requireOutside` throws.
+    static func pathOutside(_ text: String) throws(Failure) -> AbsolutePath {
+        let path = try RawArguments.path(text)
+        try requireOutside(path.bytes)
+        return path
+    }
+
+    /// Sees, before anything is written, that what is to be made at a path does not come to lie in a vault: a check would
+    /// take it for a stranger, and whoever cleans up the one would lose the other.
+    ///
+    /// A directory that cannot be looked into is passed over: nothing could be made below it either.
+    /// - Parameter isVault: a vault is to be there, and may be already: only what it lies in is looked at.
+    /// - Throws: `.refused` when the path, or what is there of it, leads to a vault or into one.
+    static func requireOutside(_ path: [UInt8], isVault: Bool = false) throws(Failure) {
+        let start = path.first == slash ? [slash] : [UInt8(ascii: "."), slash]
+        let parts = path.split(separator: slash)
+        // Links lead elsewhere: what is there already is looked at where it really lies.
+        for count in stride(from: parts.count, through: 0, by: -1) {
+            guard var place = real(start + Array(parts.prefix(count).joined(separator: [slash]))) else { continue }
+            if isVault, count == parts.count { _ = place.components.popLast() }
+            while try !holdsVault(place) { if place.components.popLast() == nil { return } }
+            throw Failure(
+                .refused, "\(String(decoding: path, as: UTF8.self)) is in \(place), which is a vault",
+                advice: "Nothing was written. Name a place outside of it.")
+        }
+    }
+
+    private static let slash = UInt8(ascii: "/")
+
+    /// Without links; nil where nothing is.
+    private static func real(_ path: [UInt8]) -> AbsolutePath? {
+        unsafe Name.with(path) { name in
+            guard let found = unsafe realpath(name, nil) else { return nil }
+            defer { unsafe free(found) }
+            return unsafe AbsolutePath(Array(UnsafeRawBufferPointer(start: found, count: strlen(found))))
+        }
+    }
+
+    private static func holdsVault(_ place: AbsolutePath) throws(Failure) -> Bool {
+        let genesis = place.bytes + [slash] + Array(try Record.key(0).text.utf8)
+        return unsafe Name.with(genesis) { unsafe access($0, F_OK) == 0 }
     }
 }

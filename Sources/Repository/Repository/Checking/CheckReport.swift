@@ -38,6 +38,10 @@ package struct CheckReport: Sendable, Equatable {
             case secondHalf
             /// From the packs' own tables; nothing is lost.
             case rebuiltFromPacks
+            /// A set, which restores do without: a repair makes it anew from the log.
+            case remadeFromLog
+            /// The same: a repair may make it anew with the passphrase, or takes it from another vault.
+            case perhapsRemade
             /// The same object lies here under another name, whole.
             case otherCopy(String)
             /// The vault at this place has it, whole.
@@ -52,10 +56,21 @@ package struct CheckReport: Sendable, Equatable {
                 case .notNeeded: "nothing is lost"
                 case .secondHalf: "its other half was used"
                 case .rebuiltFromPacks: "rebuilt from packs, nothing lost"
+                case .remadeFromLog: "restores do without it, and `repair` makes it anew from the log"
+                case .perhapsRemade:
+                    "restores do without it, and `repair` makes it anew with the passphrase, or takes it from another vault"
                 case .otherCopy(let path): "\(path) is whole"
                 case .otherVault(let location): "\(location) has it whole"
                 case .perhapsAnotherVault: "name another vault with --also"
                 case .none: "no vault at hand has it whole"
+                }
+            }
+
+            /// Whether restores lack it until another vault gives it.
+            package var needsAnotherVault: Bool {
+                switch self {
+                case .notNeeded, .secondHalf, .rebuiltFromPacks, .remadeFromLog, .perhapsRemade, .otherCopy: false
+                case .otherVault, .perhapsAnotherVault, .none: true
                 }
             }
         }

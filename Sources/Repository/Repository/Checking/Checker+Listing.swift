@@ -57,7 +57,8 @@ extension Checker {
             ledger.change {
                 if $0.orphans > 0 {
                     $0.notes.append(
-                        "whether \($0.orphans) objects of \($0.orphanBytes) bytes are needed cannot be told: the log is interrupted"
+                        "what needs \($0.orphans.counted("object", "objects")) of "
+                            + "\($0.orphanBytes.counted("byte", "bytes")) cannot be told: the log is interrupted"
                     )
                 }
                 ($0.orphans, $0.orphanBytes) = (0, 0)
@@ -106,12 +107,7 @@ extension Checker {
                 "\(ObjectKind.slot.folder)/\(digest)", nil, .missing, "the second copy of this key slot is not there",
                 recovery: .otherCopy(only.path))
         }
-        if slots.isEmpty {
-            ledger.change {
-                $0.notes.append(
-                    "no key slot lies here: only who keeps the keys elsewhere opens the repository by this vault")
-            }
-        }
+        if let loss = try repository.slotlessness() { ledger.change { $0.notes.append(loss) } }
         if !hasSiteKey {
             ledger.add(
                 "\(ObjectKind.siteKey.folder)/", nil, .missing,

@@ -113,8 +113,11 @@ extension Checker {
             if let length, actual != length {
                 return ledger.add(name, CheckTrouble(.length, "it has \(actual) bytes where the log says \(length)"))
             }
-            let bytes = try repository.objects.read(name)
+            let bytes = try repository.store.get(try name.key(), atMost: name.kind.largest)
             ledger.read(bytes.count)
+            guard name.promises(bytes) else {
+                return ledger.add(name, CheckTrouble(.altered, "its bytes are not those that its name promises"))
+            }
             try understand(name, bytes)
         } catch {
             ledger.add(name, try CheckTrouble.of(error))

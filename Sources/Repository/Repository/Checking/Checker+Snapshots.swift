@@ -64,6 +64,7 @@ extension Checker {
         else { return }
         ledger.add(
             snapshot.committed.manifest.name.path, snapshot.committed.manifest.name, .unresolved,
-            "\(walk.references) references lead nowhere; \(example)", snapshots: [snapshot.id])
+            "\(walk.references.counted("reference leads", "references lead")) nowhere; \(example)",
+            snapshots: [snapshot.id])
     }
 }

@@ -132,6 +132,10 @@ package final class Checker: Sendable {
             let names = try Self.copies(of: name, in: vault)
             if names.contains(where: { isWhole($0, vault.store) }) { return .otherVault(vault.store.location) }
         }
+        if name.kind == .set {
+            let rebuild = SetRebuild(repository: repository, isCancelled: { false })
+            return rebuild.fromLog(name.digest) == nil ? .perhapsRemade : .remadeFromLog
+        }
         return repository.alternates.isEmpty ? .perhapsAnotherVault : .none
     }
 

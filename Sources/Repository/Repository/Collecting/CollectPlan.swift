@@ -30,6 +30,8 @@ package struct CollectPlan: Sendable, Equatable {
 
     /// Ordered by session, kind and digest.
     package private(set) var items: [Item] = []
+    /// Of what is live: packs that outlived the snapshot which brought them, and of which parts may be dead.
+    package private(set) var outlived: [ObjectRef] = []
 
     package var condemnable: [ObjectRef] { items.lazy.filter { $0.fate == .reclaimable }.map(\.object) }
     package var deletable: [ObjectRef] { items.lazy.filter { $0.fate == .condemned }.map(\.object) }
@@ -51,6 +53,7 @@ package struct CollectPlan: Sendable, Equatable {
         }
         // Condemned packs first to go are as good as any; the order is fixed so that one seed gives one run.
         items.sort { $0.object.name.isBefore($1.object.name) }
+        outlived = state.outlivedPacks(needs)
     }
 }
 

@@ -74,6 +74,14 @@ package struct Collector {
     /// What a run would find now, with nothing changed.
     package func plan() throws -> CollectPlan { try plan(try list().strangers) }
 
+    /// What repacking would find in a run now, with nothing changed; nil where none is asked for, and without the reader's
+    /// key.
+    /// - Throws: errors of the store. Damage postpones it.
+    package func repackPlan() throws -> RepackPlan? {
+        guard let share = options.repackBelow else { return nil }
+        return try Repacker(repository, share: share, isCancelled: isCancelled).plan()
+    }
+
     private func plan(_ listed: [ObjectName: UInt64]) throws -> CollectPlan {
         try plan(listed, try repository.log.refresh())
     }

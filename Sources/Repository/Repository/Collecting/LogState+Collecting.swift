@@ -31,6 +31,28 @@ extension LogState {
         return mark.state >= held.changed && mark.record < head
     }
 
+    /// What repacking looks into: live packs in use that no standing snapshot brought, in order. While that one stands,
+    /// everything in them is referred to; how much still is, the reader's key alone tells. Packs that were repacked before
+    /// are looked at again when there are others.
+    func outlivedPacks(_ needs: Needs) -> [ObjectRef] {
+        let owners = Set(snapshots.values.filter { !$0.isForgotten }.map(\.record))
+        let moves = Set(moved.values.map(\.record))
+        let found = objects.filter { name, held in
+            name.kind == .pack && held.status == .live && needs.live.contains(name.digest) && moved[name.digest] == nil
+                && !owners.contains(held.since)
+        }
+        guard found.contains(where: { !moves.contains($0.value.since) }) else { return [] }
+        return found.map { ObjectRef(name: $0.key, length: $0.value.length) }
+            .sorted { $0.name.isBefore($1.name) }
+    }
+
+    /// As a collector makes it before anything else.
+    var forgettingSupersededStages: LogState {
+        var state = self
+        for stage in supersededStages { state.snapshots[stage]?.isForgotten = true }
+        return state
+    }
+
     /// Whether records since the last checkpoint may be judged by a set or a page, for whoever opens the log: then it is
     /// needed, although every snapshot that needed it was forgotten.
     func isJudgedBy(_ name: ObjectName, _ held: Holding) -> Bool {

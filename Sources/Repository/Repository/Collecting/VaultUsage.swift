@@ -27,6 +27,10 @@ package struct VaultUsage: Sendable {
     /// deleted: of the objects of which it was asked.
     package private(set) var locked: (share: CollectReport.Share, until: Timestamp)?
 
+    /// Of what is live and not locked: packs that outlived the snapshot which brought them. What in them is dead comes free
+    /// by repacking, at most so much; how much it is, the reader's key alone tells.
+    package private(set) var outlived = CollectReport.Share()
+
     package init() {}
 
     /// - Parameter locks: from when on objects can be deleted, for those that cannot be now.
@@ -48,6 +52,7 @@ package struct VaultUsage: Sendable {
                 shares[reason, default: .init()].add(item.object.length)
             }
         }
+        for pack in plan.outlived where locks[pack.name] == nil { outlived.add(pack.length) }
         if let held { shares[.locked(until: held.until)] = held.share }
         lines = shares.map { Line(reason: $0.key, share: $0.value) }.sorted {
             ($0.reason.rank, $0.reason.mark) < ($1.reason.rank, $1.reason.mark)

@@ -75,7 +75,7 @@ extension KeyChange {
         if let left = rotation.left.first {
             throw Failure(
                 .refused,
-                "\(rotation.left.count) snapshot\(rotation.left.count == 1 ? "" : "s") cannot be sealed to the newest keys "
+                "\(rotation.left.count.counted("snapshot", "snapshots")) cannot be sealed to the newest keys "
                     + "alone, the first of them \(left.snapshot): \(left.why)",
                 advice:
                     "The old keys stay, and everything opens as before. Put back what is missing with `breakwater "

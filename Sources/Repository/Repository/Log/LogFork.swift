@@ -44,18 +44,17 @@ package struct LogFork: Sendable, Equatable {
 
     /// A sentence without a full stop.
     package var meaning: String {
-        func count(_ number: UInt64, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
         guard isMirrored else {
             return
-                "\(location) copied \(count(records, "snapshot")) from another branch of the log, the first by record "
+                "\(location) copied \(records.counted("snapshot", "snapshots")) from another branch of the log, the first by record "
                 + "\(first), which is another here: the log went back to a branch that had been left"
         }
         let range = first == last ? "record \(first)" : "records \(first) to \(last)"
         var text =
             "\(range) of the log as \(location) mirrored it \(first == last ? "is" : "are") not in it: it lost its end "
-        text += "there and went on without \(count(records, "record"))"
-        if statements > 0 { text += ", of which \(count(statements, "record")) passed on the owner's word" }
-        return text + (snapshots.isEmpty ? "" : ", and without \(count(UInt64(snapshots.count), "snapshot"))")
+        text += "there and went on without \(records.counted("record", "records"))"
+        if statements > 0 { text += ", of which \(statements.counted("record", "records")) passed on the owner's word" }
+        return text + (snapshots.isEmpty ? "" : ", and without \(snapshots.count.counted("snapshot", "snapshots"))")
     }
 
     /// How a snapshot of the branch can be had, a sentence without a full stop.
@@ -67,7 +66,8 @@ package struct LogFork: Sendable, Equatable {
             return "snapshot \(id) can be restored from \(location)" + (isOfAnotherVault ? "; \(back)" : "")
         }
         guard let packs = snapshot.packs else { return "what snapshot \(id) needs is not known: its sets are gone" }
-        return "snapshot \(id) is in no vault at hand; \(snapshot.packsFound) of its \(packs) packs still are"
+        let found = "\(snapshot.packsFound) of its \(packs.counted("pack", "packs"))"
+        return "snapshot \(id) is in no vault at hand; \(found) can be found"
     }
 
     /// What remains to be done, sentences.

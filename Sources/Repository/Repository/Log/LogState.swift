@@ -193,6 +193,11 @@ extension LogState.Holding.Status: Comparable {
 }
 
 extension LogState {
+    /// Whom the log shows: who committed what is there, who claims something, and who was revoked.
+    package var authors: Set<AuthorID> {
+        revoked.union(snapshots.values.compactMap(\.author)).union(claims.values.compactMap(\.owner))
+    }
+
     /// Sessions whose author was revoked: their packs are read, and never leaned on again.
     package var distrustedSessions: Set<SessionID> {
         guard !revoked.isEmpty else { return [] }

@@ -123,7 +123,7 @@ extension Repository {
     /// Decides, as the vault's site, what `plan` says.
     /// - Throws: `.refused` without the site key, or when the log went on since the plan.
     package func settle(_ plan: Settlement) throws {
-        guard keys.site != nil else { throw Self.siteKeyMissing(at: store.location) }
+        guard keys.site != nil else { throw siteKeyMissing }
         let reference = try Self.put(
             try plan.state.checkpointBytes(), as: .checkpoint, session: .random(surroundings), store)
         try appendAsSite(settles: true) { newest in

@@ -123,6 +123,16 @@ package struct PackTable: Sendable, Hashable {
         package var sealedLength: UInt32
         package var kind: ChunkKind
         package var chunks: [ChunkRef]
+
+        /// Whether its chunks can be what one frame holds. A table is its writer's word, and a stolen writer may say anything.
+        package var isPossible: Bool {
+            var room = UInt64(FrameCodec.largest)
+            for chunk in chunks {
+                guard chunk.length <= room else { return false }
+                room -= chunk.length
+            }
+            return true
+        }
     }
 
     package var frames: [Frame] = []

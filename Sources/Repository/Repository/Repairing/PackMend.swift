@@ -62,7 +62,9 @@ struct PackMend {
         }
         guard lacking.isEmpty else {
             throw Failure(
-                .notFound, "\(lacking.count) of its \(leaves.count) blocks are in no vault at hand")
+                .notFound,
+                "\(lacking.count) of its \(leaves.count.counted("block", "blocks")) cannot be had from any vault at hand"
+            )
         }
         for leaf in leaves { leaf.append(to: &mended.bytes) }
         return mended

@@ -77,15 +77,16 @@ final class PackRemake {
         let wanted = Set(held.table.frames.flatMap { $0.chunks.map(\.id) })
         let (found, from) = try reseal(wanted, nil)
         guard !found.done.isEmpty else {
-            throw Failure(.notFound, "none of its \(wanted.count) chunks is in any vault at hand")
+            throw Failure(.notFound, "none of its \(wanted.count.counted("chunk", "chunks")) is in any vault at hand")
         }
         let isAll = held.isProven && found.done == wanted
         let lost = wanted.count - found.done.count
         let lacking =
             lost == 0
-            ? "what it held is not known for sure" : "\(lost) of its \(wanted.count) chunks are in no vault at hand"
+            ? "what it held is not known for sure"
+            : "\(lost) of its \(wanted.count.counted("chunk", "chunks")) cannot be had from any vault at hand"
         if !isAll { _ = try follow(to: found.done, root, else: lacking) }
-        let how = "\(found.done.count) chunks sealed anew, from \(from.joined(separator: " and "))"
+        let how = "\(found.done.count.counted("chunk", "chunks")) sealed anew, from \(from.joined(separator: " and "))"
         guard !isDryRun else { return Remade(move: .init(root: root, objects: []), counted: nil, how: how) }
         let own = try session.open()
         // Again, in a state in which the claim stands: what another session claims or commits from here on makes the

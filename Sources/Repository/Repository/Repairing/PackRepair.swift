@@ -128,7 +128,7 @@ struct PackRepair {
         return Pending(
             findings: findings,
             move: .init(root: name.digest, objects: [ObjectRef(name: new, length: length)]),
-            how: "\(mended.fetched) of \(mended.blocks) blocks from \(from)")
+            how: "\(mended.fetched) of \(mended.blocks.counted("block", "blocks")) from \(from)")
     }
 
     /// From its chunks, since its blocks are not to be had.

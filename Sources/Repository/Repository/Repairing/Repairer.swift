@@ -74,6 +74,8 @@ package struct Repairer {
         let known = Set(report.items.map(\.object))
         let found = try Checker.check(repository, check) { step in progress(step) }
         let findings = found.findings.filter { !known.contains($0.object) }
+        // Which of another vault's slots were withdrawn here nobody can tell: none is put back by itself.
+        if let loss = try repository.slotlessness() { report.notes.append(loss) }
         if isCancelled() { throw Failure(.cancelled, "the repair was asked to stop") }
         // 3.
         let small = findings.filter { $0.name?.kind != .pack && $0.name?.kind != .segment }

@@ -18,21 +18,12 @@ struct SetRebuild {
     /// The set's bytes, and from what they were made.
     /// - Throws: that a store does not answer, or that it was asked to stop; nothing on account of damage.
     func bytes(of set: Digest) throws(Failure) -> (bytes: [UInt8], from: String)? {
-        let state = repository.log.state
-        let naming = state.snapshots.values.filter { $0.clear.sets.contains(set) }
-            .sorted { $0.record < $1.record }
-        func page(of roots: Set<Digest>) -> [UInt8]? {
-            PackSet.pages(of: roots).map(\.bytes).first { SHA256.hash($0) == set }
-        }
-        for committed in naming {
-            if let found = page(of: own(committed, state)) ?? page(of: brought(committed, state)) {
-                return (found, "the log")
-            }
-        }
+        if let found = fromLog(set) { return (found, "the log") }
         guard repository.keys.secret != nil, !repository.keys.readers.isEmpty else { return nil }
-        for committed in naming where !committed.clear.isStage {
+        let state = repository.log.state
+        for committed in naming(set) where !committed.clear.isStage {
             do {
-                if let found = page(of: try roots(of: committed, state)) {
+                if let found = Self.page(set, of: try roots(of: committed, state)) {
                     return (found, "what its snapshots refer to")
                 }
             } catch let failure as Failure where !failure.isOfOneObject {
@@ -43,6 +34,25 @@ struct SetRebuild {
             }
         }
         return nil
+    }
+
+    /// The set's bytes where the log suffices: step 1 alone, which needs no key and reads nothing.
+    func fromLog(_ set: Digest) -> [UInt8]? {
+        let state = repository.log.state
+        for committed in naming(set) {
+            if let found = Self.page(set, of: own(committed, state)) ?? Self.page(set, of: brought(committed, state)) {
+                return found
+            }
+        }
+        return nil
+    }
+
+    private func naming(_ set: Digest) -> [LogState.Committed] {
+        repository.log.state.snapshots.values.filter { $0.clear.sets.contains(set) }.sorted { $0.record < $1.record }
+    }
+
+    private static func page(_ set: Digest, of roots: Set<Digest>) -> [UInt8]? {
+        PackSet.pages(of: roots).map(\.bytes).first { SHA256.hash($0) == set }
     }
 
     /// Packs that the log holds under the snapshot's session, whatever became of them.

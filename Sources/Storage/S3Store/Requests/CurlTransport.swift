@@ -3,17 +3,37 @@ internal import Platform
 
 /// HTTP/1.1 by libcurl. A connection stays open between requests, one for each thread that is at it at a time.
 package final class CurlTransport: HTTPTransport {
+    /// When a server that is there is given up; the call is then made again, as after every connection that broke.
+    package struct Patience: Sendable {
+        /// Seconds until a connection stands, TLS and all.
+        package var connecting = 10
+        /// Seconds in which nothing moves.
+        package var idle = 60
+        /// In each span of so many seconds at least so many bytes move, either way: thirty connections that share a line of
+        /// 64 kbit/s do that, and a server that lets its answer drip does not.
+        package var span = 120
+        package var bytes: Int64 = 32 << 10
+        package init() {}
+    }
+
     private let authority: String?
+    private let patience: Patience
     private let state = Monitor(State())
     private static let mostIdle = 48
 
     /// - Parameter authority: a PEM file of the CAs to trust instead of the machine's.
-    package init(authority: String?) { self.authority = authority }
+    package init(authority: String?, patience: Patience = Patience()) {
+        self.authority = authority
+        self.patience = patience
+    }
 
     @safe private final class Client {
         let pointer: OpaquePointer
-        init?(authority: String?) {
-            guard let made = unsafe curl_client_make(authority, 10, 60) else { return nil }
+        init?(authority: String?, _ patience: Patience) {
+            let patience = curl_patience(
+                connect_seconds: patience.connecting, idle_seconds: patience.idle, span_seconds: patience.span,
+                span_bytes: patience.bytes)
+            guard let made = unsafe curl_client_make(authority, patience) else { return nil }
             unsafe pointer = made
         }
         deinit { unsafe curl_client_free(pointer) }
@@ -37,7 +57,7 @@ package final class CurlTransport: HTTPTransport {
         let (kept, known) = state.access { state in
             (isLong ? state.idleSenders.popLast() ?? state.idle.popLast() : state.idle.popLast(), state.isLossy)
         }
-        guard let client = kept ?? Client(authority: authority) else {
+        guard let client = kept ?? Client(authority: authority, patience) else {
             return .impossible(reason: "libcurl cannot be set up")
         }
         var isLossy = known
@@ -97,7 +117,7 @@ package final class CurlTransport: HTTPTransport {
                     lockUntil: unsafe text(exchange.lock_until)))
         case curl_not_connected: return .notConnected(reason: reason)
         case curl_not_trusted: return .notTrusted(reason: reason)
-        case curl_too_long: return .tooLong
+        case curl_too_long: return .tooLong(status: Int(unsafe exchange.status))
         case curl_impossible: return .impossible(reason: reason)
         default: return .broken(reason: reason)
         }

@@ -71,7 +71,7 @@ package enum HTTPOutcome: Sendable {
     /// Whether the request was carried out is not known.
     case broken(reason: String)
     /// The answer is longer than the request allows.
-    case tooLong
+    case tooLong(status: Int)
     /// The request cannot be made.
     case impossible(reason: String)
 }

@@ -15,6 +15,9 @@ package struct S3Call: Sendable {
     /// Done twice, it is not the same as done once: it may not be sent again unnoticed.
     package var isConditional: Bool
 
+    /// Asks for a part of an object.
+    var isForPart: Bool { headers.contains { $0.name == "range" } }
+
     package init(
         _ method: Method, _ key: String = "", query: [(name: String, value: String)] = [],
         headers: [(name: String, value: String)] = [], capacity: Int = 64 << 10, isConditional: Bool = false

@@ -31,7 +31,7 @@ struct KeysIssueWriterCommand: EngineCommand {
     }
 
     func perform(_ bench: Workbench) throws -> Int32 {
-        let path = try RawArguments.path(file)
+        let path = try VaultFolder.pathOutside(file)
         let repository = try bench.open(vault.path, .reading, passphrase: try passphrase.read(bench.console))
         guard let bundle = repository.keys.bundle else { throw Failure(.refused, "the root key is not at hand") }
         let writer = try WriterFile(name: name, of: bundle, surroundings: bench.surroundings)

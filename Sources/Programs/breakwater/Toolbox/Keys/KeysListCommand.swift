@@ -15,8 +15,11 @@ struct KeysListCommand: EngineCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let key = options.passphrase.isGiven ? try options.passphrase.read(bench.console) : nil
-        for path in options.paths {
-            try show(try bench.openKeyless(path, .reading), key, bench.console)
+        for (place, path) in options.paths.enumerated() {
+            let repository = try bench.besides(place == 0 ? nil : "--also") { () throws(Failure) in
+                try bench.openKeyless(path, .reading)
+            }
+            try show(repository, key, bench.console)
         }
         return 0
     }

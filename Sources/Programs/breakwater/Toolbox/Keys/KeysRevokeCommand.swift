@@ -10,7 +10,8 @@ struct KeysRevokeCommand: EngineCommand {
         commandName: "revoke", abstract: "End what a writer may do.",
         discussion: """
             Its snapshots stay and can be restored; nothing that it appends from here on counts, and nobody leans on what \
-            it stored. Copies learn of it as they are made.
+            it stored. Copies learn of it as they are made. Of a file that was issued and never used the log knows nothing: \
+            --unseen revokes its writer all the same.
             """)
 
     @OptionGroup var options: KeyChangeOptions
@@ -19,14 +20,20 @@ struct KeysRevokeCommand: EngineCommand {
     @Argument(help: "The name it was issued for, or its id or first digits of that, as `keys list` shows it.")
     var writer: String
 
+    @Flag(name: .long, help: "Also a writer of whom the log shows nothing.")
+    var unseen = false
+
     static let whenInterrupted: String? = "`breakwater repository keys list` shows whether the writer was revoked."
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let change = try options.open(bench)
-        let known = Set(change.vaults.flatMap { $0.log.state.snapshots.values.compactMap(\.author) })
+        let known = Set(change.vaults.flatMap(\.log.state.authors))
         let author = try find(known, change)
-        if !known.contains(author) {
-            bench.console.warn("no snapshot by the writer \(author.hex) is in the log; it is revoked all the same")
+        guard unseen || known.contains(author) else {
+            throw Failure(
+                .notFound, "the log shows no writer \(Words.visible(writer))",
+                advice: "Nothing was revoked. `breakwater repository keys list` shows those that stored something. "
+                    + "Of a file that was never used, or whose snapshots are gone, --unseen revokes the writer.")
         }
         try change.revoke([author])
         try bench.console.say("Revoked the writer \(author.hex).")

@@ -46,14 +46,52 @@ struct Repacker {
                 frame.chunks.reduce(sum) { alive.contains($1.id) ? $0 + $1.length : $0 }
             }
         }
+
+        /// Bytes of the pack that are there for what is dead, its part of the table and the hashes with it: as if every
+        /// byte of a frame were packed as tightly as the others.
+        func packedBytes(besides alive: Set<ChunkID>) -> UInt64 {
+            var (sealed, dead) = (0.0, 0.0)
+            for frame in table.frames {
+                let all = frame.chunks.reduce(0) { $0 + $1.length }
+                let left = frame.chunks.reduce(0) { alive.contains($1.id) ? $0 + $1.length : $0 }
+                guard all > 0 else { continue }
+                sealed += Double(frame.sealedLength)
+                dead += Double(frame.sealedLength) * (Double(all - left) / Double(all))
+            }
+            return sealed > 0 ? min(UInt64(Double(length) * (dead / sealed)), length) : 0
+        }
+    }
+
+    private var isKeyed: Bool { repository.keys.secret != nil && !repository.keys.readers.isEmpty }
+
+    private static let claimed = "a backup or copy is under way, and may lean on what would be left out"
+
+    /// Whether there is nothing to move for what was thrown, rather than a reason to fail.
+    private static func isPostponement(_ failure: Failure) -> Bool {
+        [.damaged, .notFound, .full].contains(failure.code)
+    }
+
+    /// What `run` would do in a collector's run now. Claims nothing and puts nothing, and reads what a run reads to see
+    /// what is alive.
+    /// - Returns: nil without the reader's key.
+    /// - Throws: what `run` throws.
+    func plan() throws -> RepackPlan? {
+        guard isKeyed else { return nil }
+        let state = try repository.log.refresh().forgettingSupersededStages
+        var plan = RepackPlan()
+        do {
+            plan = try look(state).plan
+            if Self.isClaimed(state, besides: nil) { plan.postponed = Self.claimed }
+        } catch let failure as Failure where Self.isPostponement(failure) { plan.postponed = failure.what }
+        return plan
     }
 
     mutating func run() throws -> RepackReport {
-        guard repository.keys.secret != nil, !repository.keys.readers.isEmpty else { return report }
+        guard isKeyed else { return report }
         let before = try repository.log.refresh()
         guard try !candidates(before).isEmpty else { return report }
         guard !Self.isClaimed(before, besides: nil) else {
-            report.postponed = "a backup or copy is under way, and may lean on what would be left out"
+            report.postponed = Self.claimed
             return report
         }
         let session = SessionID.random(repository.surroundings)
@@ -63,9 +101,7 @@ struct Repacker {
         } catch {
             // What was put is an orphan that the next run condemns; the first error is the one to tell.
             try? release(claim)
-            guard let failure = error as? Failure, [.damaged, .notFound, .full].contains(failure.code) else {
-                throw error
-            }
+            guard let failure = error as? Failure, Self.isPostponement(failure) else { throw error }
             report.postponed = failure.what
             return report
         }
@@ -84,19 +120,8 @@ struct Repacker {
 
     // MARK: - 1. Candidates
 
-    /// Live packs in use that no standing snapshot brought. Packs that were repacked before are looked at again when
-    /// there are others.
     private func candidates(_ state: LogState) throws -> [ObjectRef] {
-        let needs = try Needs(state, repository.log.pages)
-        let owners = Set(state.snapshots.values.filter { !$0.isForgotten }.map(\.record))
-        let moves = Set(state.moved.values.map(\.record))
-        let found = state.objects.filter { name, held in
-            name.kind == .pack && held.status == .live && needs.live.contains(name.digest)
-                && state.moved[name.digest] == nil && !owners.contains(held.since)
-        }
-        guard found.contains(where: { !moves.contains($0.value.since) }) else { return [] }
-        return found.map { ObjectRef(name: $0.key, length: $0.value.length) }
-            .sorted { $0.name.isBefore($1.name) }
+        state.outlivedPacks(try Needs(state, repository.log.pages))
     }
 
     private func examine(_ references: [ObjectRef], _ state: LogState) throws -> [Candidate] {
@@ -108,6 +133,7 @@ struct Repacker {
             // What is damaged is repaired, not repacked.
             do throws(Failure) {
                 let (origin, table) = try opener.contents(name.digest)
+                guard table.frames.allSatisfy(\.isPossible) else { continue }
                 candidates.append(
                     Candidate(
                         name: name, length: reference.length, origin: origin, table: table,
@@ -154,14 +180,30 @@ struct Repacker {
 
     // MARK: - 3. New packs
 
-    private mutating func move(under session: SessionID, _ claim: ClaimID) throws {
-        let state = repository.log.state
-        let all = try examine(Array(try candidates(state).prefix(Self.mostPacks)), state)
+    /// Looks into the candidates: what becomes of each, and of those that are moved what is alive.
+    private func look(_ state: LogState) throws -> (plan: RepackPlan, chosen: [Candidate], alive: Set<ChunkID>) {
+        let candidates = try candidates(state)
+        let all = try examine(Array(candidates.prefix(Self.mostPacks)), state)
         let alive = try alive(in: all, state)
         let dead = all.filter { Double($0.bytes(alive: alive)) <= Double($0.bytes) * share }
         // What the store keeps locked would give no space back, and what is alive of it would lie there twice.
         let locked = try repository.locks(of: dead.map(\.name))
         let chosen = dead.filter { locked[$0.name] == nil }
+        let moves = Set(chosen.map(\.name))
+        var plan = RepackPlan()
+        plan.packs = all.map { pack in
+            .init(
+                object: ObjectRef(name: pack.name, length: pack.length), dead: pack.packedBytes(besides: alive),
+                fate: moves.contains(pack.name)
+                    ? .moves : locked[pack.name].map { RepackPlan.Fate.locked(until: $0) } ?? .mostlyAlive)
+        }
+        plan.left = UInt64(max(0, candidates.count - Self.mostPacks))
+        return (plan, chosen, alive)
+    }
+
+    private mutating func move(under session: SessionID, _ claim: ClaimID) throws {
+        let state = repository.log.state
+        let (_, chosen, alive) = try look(state)
         let groups = Dictionary(grouping: chosen, by: \.origin).sorted { $0.key < $1.key }
         var moves: [RecordBody.Relocation] = []
         var segments: [ObjectRef] = []
