@@ -113,6 +113,65 @@ import Testing
         #expect(try toolbox.repository("repair", ["--text"]).output.contains("Nothing is damaged."))
     }
 
+    /// Of any kind, also a record: an object that is not there, and a place that can be had.
+    @Test func anEmptyDirectoryUnderAnObjectsNameGivesWayAndOneThatHoldsSomethingIsNamed() throws {
+        let toolbox = try made()
+        let files = FileManager.default
+        func makeDirectory(of object: String) throws {
+            try? files.removeItem(atPath: toolbox("vault/" + object))
+            try toolbox.makeDirectory("vault/" + object)
+        }
+        let kinds = ["packs", "segments", "sets", "manifests", "envelopes", "slots"].compactMap {
+            toolbox.objects($0).first
+        }
+        let objects = kinds + toolbox.objects("log").dropFirst()
+        for object in objects { try makeDirectory(of: object) }
+        let from = ["--from", toolbox("copy")]
+        let run = try toolbox.repository("repair", from)
+        #expect(try run.events("repaired").count == objects.count && run.result["left"] as? Int == 0)
+        #expect(try toolbox.repository("check", ["--read-data"]).result["clean"] as? Bool == true)
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")])
+        #expect(try toolbox.differences("source", "target") == [])
+
+        // What is in one is not thrown away, and everything else is repaired.
+        let full = try #require(toolbox.objects("envelopes").first)
+        let empty = try #require(toolbox.objects("manifests").first)
+        for object in [full, empty] { try makeDirectory(of: object) }
+        try toolbox.write("mine", "vault/\(full)/file")
+        let second = try toolbox.repository("repair", from, exits: 5)
+        #expect(try second.events("repaired").map { $0["object"] as? String } == [empty])
+        #expect(try Set(second.events("left").compactMap { $0["object"] as? String }) == [full, full + "/file"])
+        #expect(second.output.contains("a directory with something in it"))
+        #expect(try toolbox.bytes(of: "vault/\(full)/file") == Array("mine".utf8))
+        try files.removeItem(atPath: toolbox("vault/\(full)/file"))
+        #expect(try toolbox.repository("repair", from).result["left"] as? Int == 0)
+        #expect(try toolbox.repository("check").result["clean"] as? Bool == true)
+    }
+
+    /// A vault to take from whose own genesis is lost: read by the mirror where there is one, named and passed by elsewhere.
+    @Test func aVaultToTakeFromMayBeDamagedItself() throws {
+        let toolbox = try made()
+        let files = FileManager.default
+        let second = try toolbox.run(["repository", "copy", "--from", toolbox("vault"), "--to", toolbox("second")])
+        #expect(second.exit == .code(0), "\(second.errors)")
+        let genesis = try #require(toolbox.objects("log").first)
+        for vault in ["copy", "vault"] { try files.removeItem(atPath: toolbox("\(vault)/\(genesis)")) }
+
+        // The copy mirrors the vault's log, and its own nobody mirrors.
+        let manifest = try #require(toolbox.objects("manifests", vault: "second").first)
+        try files.removeItem(atPath: toolbox("second/" + manifest))
+        let both = ["--from", toolbox("copy"), "--from", toolbox("vault")]
+        let run = try toolbox.repository("repair", both, vault: "second")
+        #expect(run.errors.contains("\(toolbox("copy")) is of no help") && !run.errors.contains("\(toolbox("vault")) is"))
+        #expect(try run.events("repaired").map { $0["object"] as? String } == [manifest])
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")], vault: "second")
+        #expect(try toolbox.differences("source", "target") == [])
+        let alone = try toolbox.repository("repair", ["--from", toolbox("copy")], vault: "second")
+        #expect(try alone.errors.contains("is of no help") && alone.result["left"] as? Int == 0)
+        let check = ["repository", "check", "--keyless", "--vault", toolbox("second"), "--also", toolbox("copy")]
+        #expect(try toolbox.run(check).exit == .code(0))
+    }
+
     @Test func aKeylessCheckGoesOnWhereItStopped() throws {
         let toolbox = try made()
         func run(_ more: [String], exits code: Int32 = 0) throws -> Toolbox.Run {

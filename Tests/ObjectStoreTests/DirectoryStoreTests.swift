@@ -79,6 +79,27 @@ import Testing
         #expect(throws: Failure(.damaged, "")) { try open().get(key("pipe"), range: 0..<1) }
     }
 
+    /// It is no object, and must not keep one from being put; what is in it is nobody's to throw away.
+    @Test func anEmptyDirectoryUnderAKeyMakesRoomAndOneThatHoldsSomethingStays() throws {
+        let store = try open()
+        for name in ["a/put", "a/replaced", "a/full"] {
+            try Directory.make(at: Array(temporary("vault/" + name).utf8))
+            #expect(try store.length(of: key(name)) == nil)
+        }
+        try store.put(key("a/full/inner"), [9], use: .data)
+        // There is no object to delete.
+        for name in ["a/put", "a/full"] { try store.delete(key(name)) }
+        try store.put(key("a/put"), [1], use: .data)
+        try store.replace(key("a/replaced"), [2], use: .data)
+        for use in [StoreUse.data, .log] {
+            #expect(throws: Failure(.damaged, "")) { try store.put(key("a/full"), [3], use: use) }
+        }
+        #expect(throws: Failure(.damaged, "")) { try store.replace(key("a/full"), [3], use: .data) }
+        #expect(try store.get(key("a/put"), atMost: 9) == [1] && store.get(key("a/replaced"), atMost: 9) == [2])
+        #expect(try store.get(key("a/full/inner"), atMost: 9) == [9])
+        #expect(try temporaries().isEmpty)
+    }
+
     @Test func dataStopsAtTheReserveAndTheLogGoesBelow() throws {
         let free = try #require(try open().space()).free
         let store = try DirectoryStore(

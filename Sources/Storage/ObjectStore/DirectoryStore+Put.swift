@@ -10,7 +10,11 @@ extension DirectoryStore {
         guard name.count <= 255 else { throw Failure(.usage, "the last part of \(key) is longer than 255 bytes") }
         // 1. The directories.
         let parent = try makeParent(path)
-        if try parent.status(of: name) != nil { throw try taken(key, parent) }
+        switch try parent.status(of: name)?.kind {
+        case nil: break
+        case .directory: try removeDirectory(name, in: parent, key)
+        default: throw try taken(key, parent)
+        }
         try publish(key, bytes, in: parent, "putting") { temporaries, temporary throws(Failure) in
             guard try temporaries.move(temporary, to: parent, as: name) else { throw try taken(key, parent) }
         }
@@ -22,6 +26,7 @@ extension DirectoryStore {
         try keepReserve(key, adding: UInt64(bytes.byteCount), use: use)
         let (path, name) = Self.split(key)
         let parent = try makeParent(path)
+        if try parent.status(of: name)?.kind == .directory { try removeDirectory(name, in: parent, key) }
         try publish(key, bytes, in: parent, "replacing") { temporaries, temporary throws(Failure) in
             try parent.replace(name, with: temporary, of: temporaries)
         }
@@ -64,6 +69,29 @@ extension DirectoryStore {
             "\(location) has \(space.free) bytes free; putting \(key) (\(count) bytes) would eat into the reserve of "
                 + "\(reserve) bytes that is kept so that the vault can still be emptied",
             advice: "What is stored is safe. Free space on that disk or enlarge it, then run again")
+    }
+
+    /// A directory is no object, and keeps one from being put under its name. An empty one is taken away: nothing is lost by
+    /// that, and one that is filled meanwhile stays.
+    /// - Throws: `.damaged` when something is in it.
+    private func removeDirectory(
+        _ name: [UInt8], in parent: borrowing Directory, _ key: StoreKey
+    ) throws(Failure) {
+        try faults?.reach(.delete)
+        do throws(Failure) {
+            _ = try parent.remove(name, directory: true)
+        } catch {
+            switch error.code {
+            // Another has taken it away and put the object.
+            case .notFound: return
+            case .exists, .failed:
+                throw Failure(
+                    .damaged,
+                    "a directory with something in it lies in \(location) where \(key) belongs: move it away by hand",
+                    advice: "It was left as it is", cause: error)
+            default: throw error
+            }
+        }
     }
 
     /// Found taken. The name is made durable before that is reported: whoever reads the object goes on from it,

@@ -15,8 +15,9 @@ import Synchronization
 /// whole object, whose bytes were durable before it had a name.
 ///
 /// Only regular files are objects, and no symbolic link below the root is ever followed. Directories are made with
-/// mode 0700 and never removed (but see `abandon`), files with mode 0400: they are written once. A key that is the directory of another
-/// key cannot be put; the repository names no such two.
+/// mode 0700 and never removed, but by `abandon`, and where an empty one lies under the name of an object that is put;
+/// files with mode 0400: they are written once. A key that is the directory of another key cannot be put; the repository
+/// names no such two.
 package final class DirectoryStore: MendingStore {
     package typealias Access = StoreAccess
 
@@ -175,6 +176,8 @@ package final class DirectoryStore: MendingStore {
         let (path, name) = Self.split(key)
         do throws(Failure) {
             let parent = try path.isEmpty ? root.directory([UInt8(ascii: ".")]) : root.directory(path)
+            // A directory is no object: there is nothing to delete.
+            guard try parent.status(of: name)?.kind != .directory else { return }
             try faults?.reach(.delete)
             _ = try parent.remove(name)
             do throws(Failure) {

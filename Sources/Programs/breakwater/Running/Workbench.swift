@@ -120,13 +120,14 @@ struct Workbench: Sendable {
             store, .slot(passphrase), heads: heads, surroundings: surroundings, resources: resources, also: alternates,
             base: base)
         guard !late.isEmpty else { return warned(repository) }
-        // Vaults whose own key slots are damaged serve all the same, by the keys that were found.
+        // Vaults whose own key slots are damaged serve all the same, by the keys that were found, and so do those whose
+        // log is mirrored here.
         for other in late {
             do throws(Failure) {
                 alternates.append(
                     try Repository.open(
                         other, .granted(repository.keys), expecting: repository.id, heads: heads,
-                        surroundings: surroundings, resources: resources))
+                        surroundings: surroundings, resources: resources, mirrors: [store]))
             } catch { console.warn("\(other.location) is of no help: \(error.what)") }
         }
         repository = try Repository.open(
@@ -187,18 +188,33 @@ struct Workbench: Sendable {
     ) throws(Failure) -> Repository {
         let heads = heads()
         let store = try store(at: vault, access)
-        var alternates: [Repository] = []
-        for path in others {
-            alternates.append(
-                try besides("--also") { () throws(Failure) in
-                    let other = try self.store(at: path, .reading)
-                    return try Repository.open(
-                        other, .keyless, heads: heads, surroundings: surroundings, resources: resources)
-                })
-        }
+        let alternates = try openSources(others, named: "--also", for: store, heads)
         return warned(
             try Repository.open(
                 store, .keyless, heads: heads, surroundings: surroundings, resources: resources, also: alternates))
+    }
+
+    /// Opens vaults to take from what is damaged in `store`, without a key. What the log of one has lost is read from the
+    /// mirrors in the others and in `store`. One that does not open all the same is of no help, and is named.
+    /// - Parameter option: by which they were named.
+    func openSources(
+        _ vaults: [String], named option: String, for store: any ObjectStore, _ heads: any HeadMemory
+    ) throws(Failure) -> [Repository] {
+        let stores = try vaults.map { vault throws(Failure) in
+            try besides(option) { () throws(Failure) in try self.store(at: vault, .reading) }
+        }
+        var opened: [Repository] = []
+        for other in stores {
+            do throws(Failure) {
+                let source = try besides(option) { () throws(Failure) in
+                    try Repository.open(
+                        other, .keyless, heads: heads, surroundings: surroundings, resources: resources,
+                        mirrors: [store] + stores.filter { $0.location != other.location })
+                }
+                opened.append(warned(source))
+            } catch  where error.code == .damaged { console.warn("\(other.location) is of no help: \(error.what)") }
+        }
+        return opened
     }
 }
 

@@ -34,9 +34,7 @@ struct RepairCommand: EngineCommand {
         let start = bench.surroundings.uptime()
         let store = try bench.store(at: vault.path, dryRun ? .reading : .writing)
         let heads = bench.heads()
-        let alternates = try others.map { path throws(Failure) in
-            try bench.besides("--from") { () throws(Failure) in try bench.openKeyless(path, .reading) }
-        }
+        let alternates = try bench.openSources(others, named: "--from", for: store, heads)
         var options = Repairer.Options()
         options.isDryRun = dryRun
         options.workers = max(2, bench.processors)
