@@ -122,6 +122,27 @@ import Testing
         #expect(try Directory(at: world.tenant.temporary.path).entries().map(\.name) == [Array("source".utf8)])
     }
 
+    /// Without its envelope nothing of a template opens, wherever the snapshot that leans on it is whole.
+    @Test(arguments: [true, false]) func whatHelpsWithATemplateThatDoesNotOpenIsSaid(isGone: Bool) throws {
+        let world = try World(seed: 12)
+        let snapshot = try world.tenant.backUpDisk(world.image, name: "desk", world.tenant.session(world.leanOn()))
+        let envelope = try #require(world.base.store.keys.filter { $0.hasPrefix("envelopes/") }.first)
+        if isGone { world.base.store.lose(envelope) } else { world.base.store.alter(envelope) { $0[99] ^= 1 } }
+        var failures = [try #require(throws: Failure.self) { try world.restored(snapshot, base: world.base.open()) }]
+        for text in [nil, "latest:golden", world.template.id.hex] {
+            failures.append(try #require(throws: Failure.self) { try world.leanOn(text) })
+        }
+        let location = world.base.store.location
+        for failure in failures {
+            #expect(failure.code == .damaged && failure.what.contains("base repository"), "\(failure)")
+            #expect(failure.advice.contains("repair --vault \(location) --from"), "\(failure)")
+            #expect(!failure.advice.contains("restore --also"), "\(failure)")
+        }
+        // Nothing was begun, in the place to restore to or in the tenant's log.
+        #expect(try Directory(at: world.tenant.temporary.path).entries().map(\.name) == [Array("source".utf8)])
+        #expect(try world.tenant.open().log.state.claims.isEmpty)
+    }
+
     @Test func aTemplateThatIsLeantOnOutlivesItsForgetting() throws {
         let world = try World(seed: 4)
         let snapshot = try world.tenant.backUpDisk(world.image, name: "desk", world.tenant.session(world.leanOn()))

@@ -50,7 +50,12 @@ extension Repository {
                 "template \(short) was let go of in \(tenant.store.location), and is not leant on there again",
                 advice: "Back up against a newer template, or without --base.")
         }
-        return try LeanTemplate(template, in: self, claim: try claimLean(on: template.id, for: tenant))
+        let claim = try claimLean(on: template.id, for: tenant)
+        do {
+            return try LeanTemplate(template, in: self, claim: claim)
+        } catch let failure as Failure where failure.code == .damaged || failure.code == .notFound {
+            throw lost(template.id, failure)
+        }
     }
 
     /// Whether a vault of a tenant has let go of a template, on which nothing there leans again.
@@ -64,7 +69,13 @@ extension Repository {
     }
 
     private func templateSnapshot(_ text: String?) throws(Failure) -> Snapshot {
-        if let text { return try findSnapshot(text) }
+        if let text, text.hasPrefix("latest:") {
+            do throws(Failure) { return try findSnapshot(text) } catch {
+                guard error.code == .damaged else { throw error }
+                throw Failure(.damaged, "in the base repository: \(error.what)", advice: repairingBase)
+            }
+        }
+        if let text { return try openTemplate(try snapshotID(text)) }
         let all = log.state.recoveryPoints
         guard let newest = all.last else {
             throw Failure(.notFound, "there is no template in \(store.location)", advice: "Back one up there first.")
@@ -74,7 +85,34 @@ extension Repository {
                 .usage, "\(store.location) holds templates of several names",
                 advice: "Name one with --base-snapshot latest:NAME.")
         }
-        return try snapshot(newest)
+        return try openTemplate(newest.manifest.name.digest)
+    }
+
+    /// - Throws: `.notFound` when there is none; `.damaged`, and what to do, when it cannot be opened for damage.
+    private func openTemplate(_ id: Digest) throws(Failure) -> Snapshot {
+        guard let committed = log.state.snapshots[id] else {
+            throw Failure(.notFound, "\(store.location) does not hold template \(id.hex.prefix(12))")
+        }
+        do throws(Failure) {
+            return try snapshot(committed)
+        } catch {
+            guard error.isOfOneObject, error.code != .refused else { throw error }
+            throw lost(id, error)
+        }
+    }
+
+    /// That a template of this base repository cannot be had whole, as those tell it who lean on it.
+    func lost(_ template: Digest, _ failure: Failure) -> Failure {
+        Failure(
+            failure.code == .notFound ? .damaged : failure.code,
+            "template \(template.hex.prefix(12)) in the base repository at \(store.location): \(failure.what)",
+            advice: repairingBase, cause: failure.cause)
+    }
+
+    /// What helps where this base repository is damaged, in sentences.
+    var repairingBase: String {
+        "Repair the base from another vault of it with `breakwater repository repair --vault \(store.location) --from OTHER`, "
+            + "or name that one with --base."
     }
 
     /// Holds a template of this base repository for `tenant`, unless it is held for that vault of it already.
@@ -105,11 +143,11 @@ extension Repository {
 
     /// Readers of the templates that a snapshot here leans on.
     /// - Parameter frames: the cache that all of them share.
-    /// - Throws: `.notFound` when one is not at hand.
+    /// - Throws: `.notFound` when one is not at hand; `.damaged`, and what to do, when one cannot be opened.
     func readers(
         ofTemplatesUnder snapshot: Snapshot, sharing frames: FrameCache
     ) throws(Failure) -> [SnapshotReader] {
-        var found: [LogState.Committed] = []
+        var found: [Digest] = []
         for lean in Set(snapshot.clear.leans) {
             let template = "template \(lean.snapshot.hex) of repository \(lean.template)"
             let what = "snapshot \(snapshot.id.hex.prefix(12)) leans on \(template)"
@@ -123,17 +161,17 @@ extension Repository {
                     .notFound, "\(what), and \(base.store.location) holds repository \(base.id)",
                     advice: "Name a vault of the other one with --base.")
             }
-            guard let committed = base.log.state.snapshots[lean.snapshot] else {
+            guard base.log.state.snapshots[lean.snapshot] != nil else {
                 throw Failure(
                     .notFound, "\(what), which \(base.store.location) does not hold",
                     advice: "Name another vault of that repository with --base.")
             }
-            found.append(committed)
+            found.append(lean.snapshot)
         }
         guard let base else { return [] }
         let index = try base.loadIndex(for: .reading).index
-        return try found.map { committed throws(Failure) in
-            try SnapshotReader(base, try base.snapshot(committed), index: index, sharing: frames)
+        return try found.map { template throws(Failure) in
+            try SnapshotReader(base, try base.openTemplate(template), index: index, sharing: frames)
         }
     }
 }
