@@ -68,18 +68,19 @@ import Testing
         try toolbox.write(toolbox.bytes(of: "large/0") + toolbox.bytes(of: "large/1"), "image")
         try toolbox.repository("backup", ["--name", "large", toolbox("large")])
         try toolbox.repository("backup", ["--name", "disk", "--disk", toolbox("image")])
-        try toolbox.makeDirectory("images")
+        for place in ["images", "archives"] { try toolbox.makeDirectory(place) }
         let files = toolbox("target") + toolbox("large")
-        for (name, arguments, place) in [
-            ("large", ["--target", toolbox("target"), "--update"], files),
-            ("disk", ["--disk", toolbox("images/out")], toolbox("images")),
+        for (verb, name, arguments, place) in [
+            ("restore", "large", ["--target", toolbox("target"), "--update"], files),
+            ("restore", "disk", ["--disk", toolbox("images/out")], toolbox("images")),
+            ("export", "large", ["--tar", toolbox("archives/out")], toolbox("archives")),
         ] {
             func temporaries() -> [String] {
                 ((try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []).filter {
                     $0.hasPrefix(".breakwater-")
                 }
             }
-            let whole = toolbox.arguments("restore", ["latest:\(name)"] + arguments)
+            let whole = toolbox.arguments(verb, ["latest:\(name)"] + arguments)
             let started = try toolbox.start(whole)
             try wait(started) { !temporaries().isEmpty }
             started.child.kill()

@@ -58,7 +58,7 @@ import Testing
         var others = [
             // Named like one, carried off from another directory, of a disk, and no file.
             place + "/.breakwater-0123456789abcdef", place + "/.breakwater-" + String(repeating: "0", count: 32),
-            place + "/" + last(try name(in: estate.source)), try name(in: place, .disk), own + "0", own + ".old",
+            place + "/" + last(try name(in: estate.source)), try name(in: place, .alone), own + "0", own + ".old",
         ]
         for path in others { try write([9], path) }
         let (link, directory) = (try name(in: place), try name(in: place))
@@ -108,15 +108,42 @@ import Testing
         var seed = Seed(3)
         try write(seed.bytes(200_000), estate.temporary("image"))
         let snapshot = try estate.backUpDisk(estate.temporary("image")).snapshot
-        let (dead, running) = (try name(in: estate.temporary.path, .disk), try name(in: estate.temporary.path, .disk))
+        let (dead, running) = (try name(in: estate.temporary.path, .alone), try name(in: estate.temporary.path, .alone))
         let other = try name(in: estate.temporary.path)
         for path in [dead, running, other] { try write([9], path) }
+        // A name that somebody gave to another's file is not the file's own.
+        let link = try name(in: estate.temporary.path, .alone)
+        #expect(Glibc.link(estate.source + "/file", link) == 0)
         let held = try Descriptor.open(running, O_RDWR)
         #expect(flock(held.number, LOCK_EX | LOCK_NB) == 0)
         let report = try DiskRestore.run(
             estate.disk(of: snapshot), to: AbsolutePath(estate.temporary("out")), surroundings: estate.surroundings)
-        #expect(report.leftovers == 1 && !exists(dead) && exists(running) && exists(other))
+        #expect(report.leftovers == 1 && !exists(dead) && exists(running) && exists(other) && exists(link))
         #expect(try read(estate.temporary("out")) == read(estate.temporary("image")))
         flock(held.number, LOCK_UN)
+        // Any file by itself is written so: the next one takes away what any of them has left.
+        let content = try NewFile.write(AbsolutePath(estate.temporary("file")), surroundings: estate.surroundings) { new in
+            #expect(new.leftovers == 1 && !exists(running))
+            try new.file.write([7])
+            return try read(estate.temporary(try #require(leftover())))
+        }
+        #expect(try content == [7] && read(estate.temporary("file")) == [7])
+        #expect(throws: Failure(.refused, "")) {
+            try NewFile.write(AbsolutePath(estate.temporary("file")), surroundings: estate.surroundings) { _ in }
+        }
+        #expect(throws: CancellationError.self) {
+            try NewFile.write(AbsolutePath(estate.temporary("never")), surroundings: estate.surroundings) { _ in
+                throw CancellationError()
+            }
+        }
+        #expect(try !exists(estate.temporary("never")) && leftover() == nil)
+    }
+
+    /// The temporary file that is there, apart from those of other kinds and with other names.
+    private func leftover() throws -> String? {
+        let directory = try Directory(at: estate.temporary.path)
+        let names = TemporaryName(.alone, in: try directory.status().inode)
+        let found = try directory.entries().map(\.name).filter(names.matches)
+        return try found.first { try directory.status(of: $0)?.links == 1 }.map { String(decoding: $0, as: UTF8.self) }
     }
 }

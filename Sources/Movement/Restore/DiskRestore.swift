@@ -1,4 +1,3 @@
-import Glibc
 package import Platform
 package import Repository
 import Sealing
@@ -8,8 +7,7 @@ import Synchronization
 /// zeros, or one in the format qcow2.
 ///
 /// The image is written under a temporary name beside its own, in the order in which its blocks lie in packs, and
-/// gets its name once it is whole and durable. A disk with a block missing is no disk: it is not left there. What a restore
-/// that was killed has left beside it is taken away first: while one runs, its temporary file is locked.
+/// gets its name once it is whole and durable (`NewFile`). A disk with a block missing is no disk: it is not left there.
 package enum DiskRestore {
     package enum Format: String, Sendable, CaseIterable {
         case raw, qcow2
@@ -20,7 +18,7 @@ package enum DiskRestore {
         package var bytes: UInt64 = 0
         /// Bytes written: zeros are not.
         package var bytesWritten: UInt64 = 0
-        /// Temporary images of restores that were killed, which were taken away.
+        /// Temporary files of runs that were killed, which were taken away.
         package var leftovers: UInt64 = 0
     }
 
@@ -33,65 +31,16 @@ package enum DiskRestore {
         _ disk: DiskReader, to path: AbsolutePath, format: Format = .raw, workers: Int = 2, surroundings: Surroundings,
         watch: (@Sendable (RestoreProgress) throws -> Void)? = nil
     ) throws -> Report {
-        guard let name = path.components.last else {
-            throw Failure(.usage, "\(path) cannot be a disk image", advice: "Name a file that does not exist yet")
-        }
         try disk.reader.requireTemplates()
-        let directory = try Directory(at: AbsolutePath(components: path.components.dropLast()).bytes)
-        guard try directory.status(of: name) == nil else { throw taken(path) }
-        let temporaries = TemporaryName(.disk, in: try directory.status().inode)
-        let leftovers = sweep(directory, temporaries)
-        let temporary = temporaries.make(surroundings)
-        let number = try directory.openBeneath(temporary, flags: O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-        let image = Image(Descriptor(owning: number, label: path.description), disk: disk, watch: watch)
-        do {
-            try lock(image.file, path)
+        return try NewFile.write(path, surroundings: surroundings) { new in
+            let image = Image(new, disk: disk, watch: watch)
             let layout = format == .qcow2 ? try QCOW2Layout(disk) : nil
-            try image.file.truncate(to: layout?.fileSize ?? disk.size)
+            try new.file.truncate(to: layout?.fileSize ?? disk.size)
             try layout?.write { try image.write($0, at: $1) }
             try fill(image, layout, workers: workers)
-            try image.file.sync()
-            if try !directory.move(temporary, to: directory, as: name) { throw taken(path) }
-            try directory.synchronize()
-        } catch {
-            _ = try? directory.remove(temporary)
-            throw error
+            return Report(
+                bytes: disk.size, bytesWritten: image.state.withLock { $0.progress.bytes }, leftovers: new.leftovers)
         }
-        return Report(
-            bytes: disk.size, bytesWritten: image.state.withLock { $0.progress.bytes }, leftovers: leftovers)
-    }
-
-    /// Locks a temporary image for as long as it is open, where the file system knows locks: elsewhere nobody takes it for a
-    /// leftover either, since that needs the lock.
-    /// - Throws: `.failed` when another restore did just that before it was locked.
-    private static func lock(_ file: borrowing Descriptor, _ path: AbsolutePath) throws(Failure) {
-        let isHeld = flock(file.number, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK
-        let links = try FileStatus(of: file.number, label: path.description).links
-        guard !isHeld, links > 0 else {
-            throw Failure(
-                .failed, "another restore beside \(path) took its temporary file for a leftover",
-                advice: "Nothing was changed. Run it again.")
-        }
-    }
-
-    /// Takes away the images of restores that were killed, and counts them. Comfort only: where that cannot be done they stay,
-    /// and hurt nothing.
-    private static func sweep(_ directory: borrowing Directory, _ temporaries: TemporaryName) -> UInt64 {
-        var count: UInt64 = 0
-        for entry in (try? directory.entries()) ?? [] where temporaries.matches(entry.name) {
-            let number = directory.tryOpenBeneath(entry.name, flags: O_RDWR | O_NOFOLLOW | O_NONBLOCK)
-            guard number >= 0 else { continue }
-            defer { close(number) }
-            guard let status = try? FileStatus(of: number, label: ""), status.kind == .file,
-                flock(number, LOCK_EX | LOCK_NB) == 0, (try? directory.remove(entry.name)) ?? false
-            else { continue }
-            count += 1
-        }
-        return count
-    }
-
-    private static func taken(_ path: AbsolutePath) -> Failure {
-        Failure(.refused, "\(path) exists already", advice: "Nothing was changed. Name a file that does not exist.")
     }
 
     private static func fill(_ image: Image, _ layout: QCOW2Layout?, workers: Int) throws {
@@ -158,13 +107,13 @@ package enum DiskRestore {
             var problem: Failure?
         }
 
-        let file: Descriptor
+        let new: NewFile
         let disk: DiskReader
         let watch: (@Sendable (RestoreProgress) throws -> Void)?
         let state = Mutex(State())
 
-        init(_ file: consuming Descriptor, disk: DiskReader, watch: (@Sendable (RestoreProgress) throws -> Void)?) {
-            self.file = file
+        init(_ new: NewFile, disk: DiskReader, watch: (@Sendable (RestoreProgress) throws -> Void)?) {
+            self.new = new
             self.disk = disk
             self.watch = watch
         }
@@ -175,14 +124,14 @@ package enum DiskRestore {
                     miss([place], Failure(.damaged, "block \(place.block) of the disk has \(bytes.count) bytes"))
                     continue
                 }
-                try unsafe file.write(bytes, at: place.offset)
+                try unsafe new.file.write(bytes, at: place.offset)
                 state.withLock { $0.progress.bytes += UInt64(bytes.count) }
             }
             try watch?(state.withLock { $0.progress })
         }
 
         func write(_ bytes: [UInt8], at offset: UInt64) throws {
-            try unsafe bytes.withUnsafeBytes { try unsafe file.write($0, at: offset) }
+            try unsafe bytes.withUnsafeBytes { try unsafe new.file.write($0, at: offset) }
         }
 
         func miss(_ places: [Place], _ failure: Failure) {

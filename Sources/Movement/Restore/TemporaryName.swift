@@ -3,11 +3,18 @@ package import Platform
 /// The name that a file has on its way, beside its own: `.breakwater-`, 16 random digits, and 16 that follow from those and
 /// from the directory it lies in.
 ///
-/// By the latter a later restore knows what one that was killed has left there. What anybody else calls so has other
-/// digits, and so has what was carried off to another directory, by hand or by a backup and a restore of it.
+/// By the latter a later run knows what one that was killed has left there. What anybody else calls so has other
+/// digits, and so has what was carried off to another directory, by hand or by a backup and a restore of it. It keeps
+/// accidents off, and is no secret: whoever may make entries in the directory can make one of such a name, and have just
+/// that entry taken away, which he might take away himself. No link is followed, and what else bears the file's name stays.
 package struct TemporaryName: Sendable {
-    /// Of what: a restore of one kind leaves alone what one of the other kind is about to name.
-    package enum Purpose: String, Sendable { case file, disk }
+    /// Of what: a run of one kind leaves alone what one of the other kind is about to name.
+    package enum Purpose: String, Sendable {
+        /// One of the many of a tree, whose target is locked.
+        case file
+        /// A file by itself, which is locked: an image, an archive (`NewFile`).
+        case alone = "disk"
+    }
 
     private let purpose: Purpose
     private let directory: UInt64

@@ -84,18 +84,21 @@ struct ExportCommand: MemoryBoundCommand {
         progress.expect(found.bytes)
         let reader = try SnapshotReader(repository, found)
         let report: TarExport.Report
+        var leftovers: UInt64 = 0
         if let target {
-            report = try NewFile.write(target, surroundings: bench.surroundings) { file in
-                try TarExport.run(reader, root, options: options) { try file.write($0) }
+            report = try NewFile.write(target, surroundings: bench.surroundings) { new in
+                leftovers = new.leftovers
+                return try TarExport.run(reader, root, options: options) { try new.file.write($0) }
             }
         } else {
             report = try TarExport.run(reader, root, options: options, write: Console.send)
         }
-        return try conclude(report, reader, target, bench)
+        return try conclude(report, reader, target, leftovers, bench)
     }
 
     private func conclude(
-        _ report: TarExport.Report, _ reader: SnapshotReader, _ target: AbsolutePath?, _ bench: Workbench
+        _ report: TarExport.Report, _ reader: SnapshotReader, _ target: AbsolutePath?, _ leftovers: UInt64,
+        _ bench: Workbench
     ) throws -> Int32 {
         let console = bench.console
         for finding in reader.findings { console.warn(finding) }
@@ -104,6 +107,7 @@ struct ExportCommand: MemoryBoundCommand {
             console.warn("\(Words.count(report.sockets, "socket is", "sockets are")) left out: tar does not hold any")
         }
         if let target {
+            try console.say(leftovers: leftovers)
             try console.say(
                 "Wrote \(Words.count(report.files, "file", "files")) and "
                     + "\(Words.count(report.directories, "directory", "directories")), \(Words.bytes(report.bytes)), "
@@ -113,7 +117,7 @@ struct ExportCommand: MemoryBoundCommand {
                 ("files", .number(report.files)), ("directories", .number(report.directories)),
                 ("others", .number(report.others)), ("bytes", .number(report.bytes)),
                 ("archiveBytes", .number(report.archiveBytes)), ("sockets", .number(report.sockets)),
-                ("lost", .number(report.lost)),
+                ("lost", .number(report.lost)), ("leftovers", .number(leftovers)),
             ])
         }
         guard report.lost == 0 else {

@@ -135,9 +135,9 @@ struct RestoreCommand: MemoryBoundCommand {
 }
 
 extension Console {
-    /// That temporary files of a restore which was killed were taken away.
+    /// That temporary files of restores and exports which were killed were taken away.
     func say(leftovers count: UInt64) throws {
         guard count > 0 else { return }
-        try say("Took away \(Words.count(count, "temporary file", "temporary files")) of a restore that was killed.")
+        try say("Took away \(Words.count(count, "temporary file", "temporary files")) of a run that was killed.")
     }
 }

@@ -2,6 +2,7 @@ internal import ArgumentParser
 import ObjectStore
 import Platform
 import Repository
+import Restore
 import Sealing
 
 /// Issues a writer's file.
@@ -40,9 +41,7 @@ struct KeysIssueWriterCommand: EngineCommand {
                 .refused, "the writer \(Words.visible(name)) was revoked, and whatever bears that name with it",
                 advice: "Choose another name.")
         }
-        try NewFile.write(path, surroundings: bench.surroundings) { file in
-            try file.write(Array(writer.text.utf8))
-        }
+        try NewFile.write(path, surroundings: bench.surroundings) { try $0.file.write(Array(writer.text.utf8)) }
         try bench.console.say("Made \(path) for the writer \(name), \(author.hex).")
         try bench.console.say("It is a secret: whoever holds it can add to the repository until it is revoked.")
         try bench.console.tell([
