@@ -228,6 +228,30 @@ struct ReplicatorTests {
         #expect(try pair.content(of: id, in: pair.copy) == content)
     }
 
+    /// Its log takes nothing until it can be judged: said at once, with what to do, and that is enough.
+    @Test func aDestinationWhoseLogWaitsForASetIsNamedAndTakesSnapshotsOnceItIsRepaired() throws {
+        let pair = try Pair(seed: 17)
+        try pair.backUp(pair.surroundings.random(300_000))
+        _ = try pair.replicator().run()
+        pair.copy.forget(try #require(pair.copy.keys.first { $0.hasPrefix("sets/") }))
+        // As long as there is nothing to commit nothing is wrong.
+        #expect(try pair.replicator().run().alreadyThere == 1)
+        let content = pair.surroundings.random(300_000)
+        let id = try pair.backUp(content)
+        let packs = pair.copy.keys.count { $0.hasPrefix("packs/") }
+        let failure = try #require(throws: Failure.self) { try pair.replicator().run() }
+        #expect(failure.code == .damaged && failure.what.contains("waits for a set"))
+        #expect(failure.advice.contains("repair --vault copy --from origin"))
+        #expect(pair.copy.keys.count { $0.hasPrefix("packs/") } == packs)
+        let origin = try Repository.open(
+            pair.origin, .keyless, heads: NoHeadMemory(), surroundings: pair.surroundings)
+        var repairer = Repairer(
+            pair.copy, .keyless, from: [origin], heads: NoHeadMemory(), surroundings: pair.surroundings)
+        #expect(try repairer.run().isWhole)
+        #expect(try pair.replicator().run().copied == [id])
+        #expect(try pair.content(of: id, in: pair.copy) == content)
+    }
+
     @Test func aPackLostAtTheDestinationIsNotLeantOn() throws {
         let pair = try Pair(seed: 16)
         let content = pair.surroundings.random(900_000)

@@ -94,6 +94,7 @@ package struct Replicator: Sendable {
                 advice: "Nothing of it is copied. The destruction stands in \(destination.location) too.")
         }
         let pending = pendingSnapshots(source, target, &report)
+        if !pending.isEmpty { try requireJudgedLog(target) }
         let meter = CopyMeter(pending, source, target, report: progress)
         var copy = SnapshotCopy(
             source, target, base: options.base, workers: options.workers, surroundings: surroundings, meter: meter,
@@ -111,6 +112,16 @@ package struct Replicator: Sendable {
         try copy.finish()
         try target.writeCheckpointIfDue()
         return report
+    }
+
+    /// Nothing can be committed to a log that waits for a set: said before anything is fetched.
+    private func requireJudgedLog(_ target: Repository) throws(Failure) {
+        guard let record = target.log.state.undecided.min() else { return }
+        throw Failure(
+            .damaged,
+            "nothing is copied: record \(record) of the log in \(destination.location) waits for a set that is lost or damaged there",
+            advice: "What is there can be restored. `breakwater repository repair --vault \(destination.location) --from "
+                + "\(origin.location)` takes the set from another vault, or makes it anew with the passphrase; then copy again.")
     }
 
     /// Manifests of what is to be copied, in the order of the origin's log.
