@@ -113,6 +113,24 @@ import Testing
         #expect(try toolbox.repository("repair", ["--text"]).output.contains("Nothing is damaged."))
     }
 
+    @Test func whatNoSnapshotNeedsIsNoDamageToEither() throws {
+        let toolbox = try made()
+        let id = try toolbox.snapshot("desk")
+        let envelope = try #require(toolbox.objects("envelopes").first)
+        try FileManager.default.removeItem(atPath: toolbox("source"))
+        try toolbox.write("another", "source/other")
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        try toolbox.repository("forget", [id])
+        try toolbox.damage(envelope)
+        let check = try toolbox.repository("check", ["--read-data"])
+        #expect(try check.events("notNeeded").map { $0["object"] as? String } == [envelope])
+        #expect(try check.result["clean"] as? Bool == true)
+        let repair = try toolbox.repository("repair")
+        #expect(try repair.events("notNeeded").map { $0["object"] as? String } == [envelope])
+        try toolbox.repository("collect")
+        #expect(try toolbox.repository("check").events("notNeeded").isEmpty)
+    }
+
     /// Of any kind, also a record: an object that is not there, and a place that can be had.
     @Test func anEmptyDirectoryUnderAnObjectsNameGivesWayAndOneThatHoldsSomethingIsNamed() throws {
         let toolbox = try made()

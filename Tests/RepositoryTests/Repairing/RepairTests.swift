@@ -330,6 +330,46 @@ struct RepairTests {
         #expect(!store.keys.contains(manifest))
     }
 
+    /// On that a check and a repair agree. Of a pack the log must say so, since a backup may come to lean on it.
+    @Test func whatNothingNeedsIsNoDamage() throws {
+        let store = StrictStore()
+        let own = try Estate(seed: 92, store: store)
+        let content = own.bytes(60_000)
+        let first = try own.backUp(content, name: "desk")
+        let hurt = store.keys.filter { key in ["packs/", "envelopes/", "manifests/"].contains(where: key.hasPrefix) }.sorted()
+        let last = try own.backUp(own.bytes(60_000), name: "desk")
+        _ = try own.open().forget([first.id])
+        for key in hurt { store.alter(key) { $0[$0.count / 2] ^= 1 } }
+        let packs = hurt.filter { $0.hasPrefix("packs/") }
+        try #require(packs.count == 1 && hurt.count == 3)
+        func check() throws -> CheckReport {
+            var options = Checker.Options()
+            options.readData = true
+            return try Checker.check(try own.open(), options)
+        }
+        func repair(_ access: Repository.Access) throws -> RepairReport {
+            var repairer = Repairer(store, access, heads: NoHeadMemory(), surroundings: .seeded(7))
+            return try repairer.run()
+        }
+        #expect(try check().findings.map(\.object) == packs)
+        #expect(try check().unneeded.map(\.object) == hurt.filter { !packs.contains($0) })
+        #expect(try repair(.keyless).left.map(\.object) == packs)
+        let report = try repair(.passphrase(own.passphrase))
+        #expect(report.isWhole && report.healed.isEmpty && report.recorded.map(\.path) == packs)
+        #expect(Set(report.items.map(\.object)) == Set(hurt))
+        let after = try check()
+        #expect(after.isClean && after.unneeded.map(\.object) == hurt)
+        #expect(try repair(.keyless).isWhole)
+        // The same content is stored again, and reads back.
+        let again = try own.backUp(content, name: "desk")
+        #expect(try own.content(of: again) == content)
+        var collector = Collector(try own.open())
+        _ = try collector.run()
+        #expect(try check().isClean && check().unneeded == [])
+        #expect(!packs.contains(where: store.keys.contains))
+        #expect(try own.open().log.state.recoveryPoints.map(\.manifest.name.digest) == [last.id, again.id])
+    }
+
     @Test(arguments: [false, true]) func afterADestructionNothingIsRepaired(isHere: Bool) throws {
         let (store, twin) = (estate.store.copy(), try estate.twin())
         let ended = isHere ? store : twin

@@ -45,6 +45,14 @@ struct CheckPrinter {
         for stranger in report.strangers { console.warn("\(stranger) is none of the repository's") }
         try printUncommitted()
         for finding in report.findings { try print(finding) }
+        for finding in report.unneeded {
+            try console.say(
+                "not needed: \(finding.object): \(finding.meaning); no snapshot needs it, and `collect` takes it away")
+            try console.tell([
+                ("event", "notNeeded"), ("object", .text(finding.object)), ("damage", .text(finding.damage.rawValue)),
+                ("meaning", .text(finding.meaning)),
+            ])
+        }
         for fork in report.forks { try console.tell(fork) }
         try printLosses(report.losses.filter { $0.pack == nil }, object: "", indent: "")
         for (id, count) in report.lossesLeftOut.sorted(by: { $0.key < $1.key }) {

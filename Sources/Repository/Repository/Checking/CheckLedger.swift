@@ -52,6 +52,7 @@ final class CheckLedger: Sendable {
         monitor.access { contents in
             var report = contents.report
             report.findings = contents.findings.values.sorted { $0.object < $1.object }
+            report.unneeded.sort { $0.object < $1.object }
             report.strangers.sort()
             report.uncommitted.sort()
             return report
@@ -59,6 +60,13 @@ final class CheckLedger: Sendable {
     }
 
     func complete(_ finding: Finding) { monitor.access { $0.findings[finding.object] = finding } }
+
+    /// What was noted is no damage: nothing needs the object.
+    func setAside(_ finding: Finding) {
+        monitor.access { contents in
+            if let noted = contents.findings.removeValue(forKey: finding.object) { contents.report.unneeded.append(noted) }
+        }
+    }
 
     // MARK: - Progress
 

@@ -89,6 +89,8 @@ package struct CheckReport: Sendable, Equatable {
 
     /// Ordered by object.
     package internal(set) var findings: [Finding] = []
+    /// Objects that are not as they were written, and that nothing needs: no damage. Ordered by object.
+    package internal(set) var unneeded: [Finding] = []
     /// Objects looked at, and the bytes read for it.
     package internal(set) var objects: UInt64 = 0
     package internal(set) var bytes: UInt64 = 0

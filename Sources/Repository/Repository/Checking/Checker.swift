@@ -11,7 +11,7 @@ internal import Sealing
 /// 4. Segments against the packs' tables.
 /// 5. Snapshots (with keys): every reference of every tree and disk resolves within the snapshot's sets, and what of
 ///    them lies in damaged packs is lost or not, byte by byte.
-/// 6. For each damaged object, the snapshots it touches and where it can be had.
+/// 6. For each damaged object, whether anything needs it, the snapshots it touches and where it can be had.
 ///
 /// By byte budget (`Checker+Part`), without keys: 2, then some of the records and objects, then 6.
 package final class Checker: Sendable {
@@ -101,6 +101,7 @@ package final class Checker: Sendable {
     // MARK: - 6. Touched snapshots, and where to have it from
 
     func complete() throws(Failure) {
+        try setAsideUnneeded()
         let findings = ledger.damaged.filter { $0.name != nil }
         let touched = Needs.snapshots(needing: Set(findings.compactMap(\.name?.digest)), in: state) { set in
             guard let bytes = try? repository.object(.set, set) else { return nil }
@@ -111,6 +112,22 @@ package final class Checker: Sendable {
             finding.snapshots = Set(finding.snapshots + (touched[name.digest] ?? [])).sorted()
             if options.seeksRecovery { finding.recovery = try recovery(name, finding) }
             ledger.complete(finding)
+        }
+    }
+
+    /// Not while the log is interrupted: what comes behind may need it.
+    private func setAsideUnneeded() throws(Failure) {
+        guard !repository.log.isInterrupted else { return }
+        var needs: Needs??
+        for finding in ledger.damaged {
+            guard let name = finding.name, state.objects[name] != nil, !state.mayBeLeantOn(name) else { continue }
+            let isWanted = try state.isWanted(name) { () throws(Failure) -> Needs? in
+                if let needs { return needs }
+                let found = try Needs.ifReadable(state, repository.log.pages)
+                needs = .some(found)
+                return found
+            }
+            if !isWanted { ledger.setAside(finding) }
         }
     }
 

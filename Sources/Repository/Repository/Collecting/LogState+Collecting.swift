@@ -63,6 +63,25 @@ extension LogState {
         default: return false
         }
     }
+
+    /// Whether anything needs an object. What nothing needs goes with the next collection.
+    /// - Parameter needs: what the vault needs; nil while a set cannot be read: then whatever is held may be needed.
+    func isWanted(_ name: ObjectName, _ needs: () throws(Failure) -> Needs?) throws(Failure) -> Bool {
+        guard !isDestroyed else { return false }
+        if name.kind == .checkpoint { return checkpoint?.object == name }
+        guard let held = objects[name] else { return false }
+        if isJudgedBy(name, held) { return true }
+        guard held.status != .condemned else { return false }
+        switch name.kind {
+        case .page, .segment: return true
+        default: return try needs()?.contains(name.digest) ?? true
+        }
+    }
+
+    /// Whether a backup may come to lean on a pack, needed or not. Of everything else it leans on nothing that it has not read.
+    func mayBeLeantOn(_ name: ObjectName) -> Bool {
+        name.kind == .pack && objects[name]?.status == .live && !isDestroyed
+    }
 }
 
 extension ClearPart {

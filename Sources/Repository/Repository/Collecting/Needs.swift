@@ -34,6 +34,17 @@ package struct Needs: Sendable, Equatable {
         }
     }
 
+    /// Nil while a set cannot be read.
+    /// - Throws: that the store does not answer.
+    static func ifReadable(_ state: LogState, _ pages: any PageSource) throws(Failure) -> Needs? {
+        do throws(Failure) {
+            return try Needs(state, pages)
+        } catch {
+            guard error.isOfOneObject else { throw error }
+            return nil
+        }
+    }
+
     package func contains(_ digest: Digest) -> Bool { live.contains(digest) || claimed[digest] != nil }
 
     /// The recovery points that need each of some objects, oldest first: what damage to these touches.

@@ -12,7 +12,7 @@ final class ObjectMend {
     private let isDryRun: Bool
     private let isCancelled: @Sendable () -> Bool
     private(set) var bytesFetched: UInt64 = 0
-    private var known: (head: UInt64, needs: Needs?)?
+    private var known: (head: UInt64, needs: Needs)?
 
     init(_ repository: Repository, isDryRun: Bool, isCancelled: @escaping @Sendable () -> Bool) {
         self.repository = repository
@@ -22,32 +22,18 @@ final class ObjectMend {
 
     // MARK: - What is needed
 
-    /// Nil while a set cannot be read: then everything that the log holds may be needed.
-    func needs() throws(Failure) -> Needs? {
-        let state = try repository.log.refresh()
-        if let known, known.head == state.head { return known.needs }
-        do throws(Failure) {
-            known = (state.head, try Needs(state, repository.log.pages))
-        } catch {
-            guard error.isOfOneObject else { throw error }
-            // What cannot be read now may be readable once it is repaired.
-            return nil
-        }
-        return known?.needs
-    }
-
     /// Whether anything needs the object, by the log as it is now.
     func isWanted(_ name: ObjectName) throws(Failure) -> Bool {
         let state = try repository.log.refresh()
-        guard !state.isDestroyed else { return false }
-        if name.kind == .checkpoint { return state.checkpoint?.object == name }
-        guard let held = state.objects[name] else { return false }
-        if state.isJudgedBy(name, held) { return true }
-        guard held.status != .condemned else { return false }
-        switch name.kind {
-        case .page, .segment: return true
-        default: return try needs()?.contains(name.digest) ?? true
-        }
+        return try state.isWanted(name) { () throws(Failure) -> Needs? in try needs(state) }
+    }
+
+    /// What cannot be read now may be readable once it is repaired: then it is not remembered.
+    private func needs(_ state: LogState) throws(Failure) -> Needs? {
+        if let known, known.head == state.head { return known.needs }
+        guard let needs = try Needs.ifReadable(state, repository.log.pages) else { return nil }
+        known = (state.head, needs)
+        return needs
     }
 
     // MARK: - Objects of the log

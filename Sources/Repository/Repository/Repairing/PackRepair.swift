@@ -8,7 +8,7 @@ internal import Sealing
 /// 1. Claim a session, so that a collector leaves alone what is put. 2. A pack of which another copy here is whole needs
 /// nothing put; the others are put together (`PackMend`), put, and read back. What no vault has the blocks of is made anew
 /// from its chunks (`PackRemake`). 3. Append `relocate` for some at a time, for those that the log still holds. 4. What
-/// cannot be repaired is recorded as damaged. 5. Let go of the claim.
+/// cannot be repaired, and what nothing needs, is recorded as damaged. 5. Let go of the claim.
 ///
 /// Killed at any point, it leaves orphans and a claim, as a backup does, and packs that are as they were or whole.
 struct PackRepair {
@@ -51,7 +51,9 @@ struct PackRepair {
             guard let name = copies.first?.name else { continue }
             if isCancelled() { throw Failure(.cancelled, "the repair was asked to stop") }
             guard try objects.isWanted(name) else {
-                for finding in copies { report.add(finding, .notNeeded("no snapshot needs it")) }
+                let outcome = unneeded(copies)
+                for finding in copies { report.add(finding, outcome) }
+                unmended += copies.compactMap(\.name)
                 continue
             }
             do {
@@ -81,6 +83,17 @@ struct PackRepair {
     private static func isBefore(
         _ left: (key: Digest?, value: [CheckReport.Finding]), _ right: (key: Digest?, value: [CheckReport.Finding])
     ) -> Bool { left.value.first?.object ?? "" < right.value.first?.object ?? "" }
+
+    /// What nothing needs is not repaired. That no backup comes to lean on it is recorded.
+    private func unneeded(_ copies: [CheckReport.Finding]) -> RepairReport.Item.Outcome {
+        guard copies.compactMap(\.name).contains(where: repository.log.state.mayBeLeantOn) else {
+            return .notNeeded("no snapshot needs it")
+        }
+        guard isDryRun || repository.keys.site != nil else {
+            return .left("no snapshot needs it; that no backup comes to lean on it is recorded with the site's key")
+        }
+        return .notNeeded("no snapshot needs it, and no backup leans on it any more")
+    }
 
     // MARK: - 2. One pack
 

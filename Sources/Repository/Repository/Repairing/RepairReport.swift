@@ -28,7 +28,8 @@ package struct RepairReport: Sendable, Equatable {
     package internal(set) var items: [Item] = []
     /// Bytes that were taken from other vaults.
     package internal(set) var bytesFetched: UInt64 = 0
-    /// Packs that stay damaged and that the log now calls so: no backup leans on them, their content is stored again.
+    /// Packs that stay damaged, needed or not, and that the log now calls so: no backup leans on them, their content is
+    /// stored again.
     package internal(set) var recorded: [ObjectName] = []
     /// Other branches of the log that vaults at hand have mirrored.
     package internal(set) var forks: [LogFork] = []

@@ -73,7 +73,7 @@ package struct Repairer {
         check.seeksRecovery = false
         let known = Set(report.items.map(\.object))
         let found = try Checker.check(repository, check) { step in progress(step) }
-        let findings = found.findings.filter { !known.contains($0.object) }
+        let findings = (found.findings + found.unneeded).filter { !known.contains($0.object) }
         // Which of another vault's slots were withdrawn here nobody can tell: none is put back by itself.
         if let loss = try repository.slotlessness() { report.notes.append(loss) }
         if isCancelled() { throw Failure(.cancelled, "the repair was asked to stop") }

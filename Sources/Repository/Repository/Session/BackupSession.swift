@@ -334,8 +334,10 @@ package final class BackupSession {
             let bytes = page.bytes
             let digest = SHA256.hash(bytes)
             all.append(digest)
-            let isLive = state.names(of: .set, digest).contains { state.objects[$0]?.status == .live }
-            if !isLive { new.append(try Repository.put(bytes, as: .set, session: id, repository.store)) }
+            // One that is damaged where nothing needed it would keep everybody from judging the commit.
+            let live = state.names(of: .set, digest).filter { state.objects[$0]?.status == .live }
+            let isWhole = (try? repository.objects.page(live)) == bytes
+            if !isWhole { new.append(try Repository.put(bytes, as: .set, session: id, repository.store)) }
         }
         return (all, new)
     }
