@@ -107,15 +107,41 @@ struct FlipTests {
         }
     }
 
-    @Test func aSiteKeyIsNamedAndReadersDoWithoutIt() throws {
+    @Test func ofASiteKeyTheOtherCopyServesAndReadersDoWithoutAny() throws {
         try flip("sitekeys", seed: 54) { damage, store, key in
-            let report = try damage.check(store)
+            let other = try #require(damage.keys("sitekeys").first { $0 != key })
+            var report = try damage.check(store)
             #expect(report.findings.map(\.object) == [key])
+            #expect(report.findings.first?.recovery == .otherCopy(other))
             #expect(report.snapshotsTouched.isEmpty)
+            #expect(try damage.open(store).keys.site != nil)
+            var repairer = Repairer(store, .keyless, heads: NoHeadMemory(), surroundings: .seeded(7))
+            #expect(try repairer.run().healed.map(\.object) == [key] && damage.check(store).isClean)
+
+            for name in [key, other] { store.alter(name) { $0[$0.count / 2] ^= 1 } }
+            report = try damage.check(store)
+            #expect(Set(report.findings.map(\.object)) == [key, other])
             let repository = try damage.open(store)
             #expect(repository.keys.site == nil)
             #expect(try damage.outcomes(repository).values.allSatisfy { $0 == .right })
         }
+    }
+
+    /// As in a vault that was made before there were two.
+    @Test func aSiteKeyThatLiesThereOnceIsNoDamageAndARepairPutsTheSecond() throws {
+        let damage = try DamageEstate(seed: 57)
+        let store = damage.store.copy()
+        store.forget(try #require(damage.keys("sitekeys").last))
+        #expect(try damage.open(store).keys.site != nil)
+        let report = try damage.check(store)
+        #expect(report.isClean && report.notes.contains { $0.contains("site key lies here once") })
+        for again in [false, true] {
+            var repairer = Repairer(store, .keyless, heads: NoHeadMemory(), surroundings: .seeded(again ? 8 : 7))
+            let repaired = try repairer.run()
+            #expect(repaired.items == [] && repaired.notes.isEmpty == again)
+            #expect(store.keys.count { $0.hasPrefix("sitekeys/") } == 2)
+        }
+        #expect(try damage.check(store).notes == damage.check(damage.store).notes)
     }
 
     @Test func theGenesisIsReadFromItsOtherHalf() throws {

@@ -134,14 +134,18 @@ package final class Repository: Sendable {
     }
 
     package static func slotNames(_ store: any ObjectStore) throws(Failure) -> [ObjectName] {
-        try store.list(prefix: "slots/", after: nil, limit: 1000).compactMap { ObjectName(path: $0.key.text) }
+        try listed(.slot, in: store)
+    }
+
+    /// Slots and site keys, which no log names, are found by listing.
+    static func listed(_ kind: ObjectKind, in store: any ObjectStore) throws(Failure) -> [ObjectName] {
+        try store.list(prefix: kind.folder + "/", after: nil, limit: 1000).compactMap { ObjectName(path: $0.key.text) }
     }
 
     private static func takeUpSite(
         _ state: LogState, _ store: any ObjectStore, _ objects: ObjectReader, _ readers: [ReaderKey]
     ) -> SigningKey? {
-        let listed = (try? store.list(prefix: "sitekeys/", after: nil, limit: 100)) ?? []
-        for name in listed.compactMap({ ObjectName(path: $0.key.text) }) {
+        for name in (try? listed(.siteKey, in: store)) ?? [] {
             guard let bytes = try? objects.read(name), let object = try? SiteKeyObject(bytes),
                 object.vault == state.vault,
                 let key = object.open(readers, repository: state.repository), key.verifying == state.site
@@ -155,7 +159,8 @@ package final class Repository: Sendable {
 
     /// Makes the repository in an empty vault. The genesis comes last: until it stands there is no repository.
     ///
-    /// The slots are written twice, under two names: they are the one thing without which the rest is noise.
+    /// The slots are written twice, under two names: they are the one thing without which the rest is noise. The sealed site
+    /// key is, too.
     /// - Parameters:
     ///   - vault: its name in the log where a coordinator has chosen one; never the name of another vault.
     ///   - reader: the public key of the newest reader generation; nil for the charter's own.
@@ -190,7 +195,7 @@ package final class Repository: Sendable {
         let sealed = try SiteKeyObject(
             site, repository: content.repository, vault: vault, reader: reader ?? content.reader,
             ephemeral: surroundings.random(32))
-        try put(sealed.bytes, as: .siteKey, session: .random(surroundings), store)
+        for _ in 0..<2 { try put(sealed.bytes, as: .siteKey, session: .random(surroundings), store) }
         let genesis = try Record(
             repository: content.repository, vault: vault, number: 0, previous: .zero, checkpoint: 0, author: .site,
             body: .genesis(charter: charter, site: site.verifying), key: site)

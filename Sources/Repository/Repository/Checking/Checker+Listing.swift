@@ -95,10 +95,12 @@ extension Checker {
     func checkCopies(of listed: Listed) throws(Failure) {
         guard !state.isDestroyed else { return }
         var slots: [Digest: [ObjectName]] = [:]
-        var hasSiteKey = false
+        var siteKeys: [Digest: Int] = [:]
         for name in listed.loose.map(\.name) {
             if name.kind == .slot { slots[name.digest, default: []].append(name) }
-            if name.kind == .siteKey, !hasSiteKey { hasSiteKey = try isOwnSiteKey(name) || ledger.has(name.path) }
+            if name.kind == .siteKey, try isOwnSiteKey(name) || ledger.has(name.path) {
+                siteKeys[name.digest, default: 0] += 1
+            }
         }
         for (digest, names) in slots.sorted(by: { $0.key < $1.key }) where names.count == 1 {
             // One of another repository is what a making that was cut short has left.
@@ -108,7 +110,12 @@ extension Checker {
                 recovery: .otherCopy(only.path))
         }
         if let loss = try repository.slotlessness() { ledger.change { $0.notes.append(loss) } }
-        if !hasSiteKey {
+        if siteKeys.values.contains(1) {
+            ledger.change {
+                $0.notes.append("the sealed site key lies here once: `repair` puts a second copy beside it")
+            }
+        }
+        if siteKeys.isEmpty {
             ledger.add(
                 "\(ObjectKind.siteKey.folder)/", nil, .missing,
                 "no site key lies beside the log: only its site can append as the site", recovery: .notNeeded)

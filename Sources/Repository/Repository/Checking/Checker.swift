@@ -143,7 +143,7 @@ package final class Checker: Sendable {
         // Any other slot opens the repository.
         let here =
             name.kind == .slot
-            ? try Repository.slotNames(repository.store) : state.names(of: name.kind, name.digest)
+            ? try Repository.slotNames(repository.store) : try Self.copies(of: name, in: repository)
         for other in here where other != name && isWhole(other, repository.store) { return .otherCopy(other.path) }
         for vault in repository.alternates {
             let names = try Self.copies(of: name, in: vault)
@@ -158,8 +158,8 @@ package final class Checker: Sendable {
 
     /// Names under which a vault may hold the same bytes.
     static func copies(of name: ObjectName, in vault: Repository) throws(Failure) -> [ObjectName] {
-        name.kind == .slot
-            ? try Repository.slotNames(vault.store).filter { $0.digest == name.digest }
+        [.slot, .siteKey].contains(name.kind)
+            ? try Repository.listed(name.kind, in: vault.store).filter { $0.digest == name.digest }
             : vault.log.state.names(of: name.kind, name.digest)
     }
 

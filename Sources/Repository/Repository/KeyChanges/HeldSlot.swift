@@ -61,36 +61,6 @@ extension Repository {
             }
         }
     }
-
-    /// Puts the vault's site key sealed to a reader key, so that whoever holds that one can take the vault up.
-    package func putSiteKey(reader: [UInt8]) throws(Failure) {
-        guard let site = keys.site else { return }
-        let sealed = try SiteKeyObject(
-            site, repository: id, vault: vault, reader: reader, ephemeral: surroundings.random(32))
-        try Self.put(sealed.bytes, as: .siteKey, session: .random(surroundings), store)
-    }
-
-    /// Leaves one site key of this vault that opens under the key, and deletes all others.
-    func keepSiteKey(for reader: ReaderKey) throws(Failure) {
-        guard keys.site != nil else { return }
-        var others: [ObjectName] = []
-        var kept = false
-        for name in try store.list(prefix: "sitekeys/", after: nil, limit: 1000).compactMap({
-            ObjectName(path: $0.key.text)
-        }) {
-            guard let bytes = try readIfWhole(name), let object = try? SiteKeyObject(bytes), object.vault == vault
-            else {
-                continue
-            }
-            if !kept, object.open([reader], repository: id)?.verifying == log.state.site {
-                kept = true
-            } else {
-                others.append(name)
-            }
-        }
-        if !kept { try putSiteKey(reader: reader.publicKey) }
-        for name in others { try store.deleteSettled(try name.key()) }
-    }
 }
 
 extension ObjectStore {

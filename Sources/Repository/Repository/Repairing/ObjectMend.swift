@@ -62,7 +62,7 @@ final class ObjectMend {
     /// The bytes that the name promises, from another copy here or out of another vault.
     func bytes(of name: ObjectName) throws(Failure) -> (bytes: [UInt8], from: String)? {
         let length = repository.log.state.objects[name]?.length
-        for other in repository.log.state.names(of: name.kind, name.digest) where other != name {
+        for other in try Checker.copies(of: name, in: repository) where other != name {
             if let bytes = try read(other, repository.store, length) { return (bytes, other.path) }
         }
         for vault in repository.alternates {

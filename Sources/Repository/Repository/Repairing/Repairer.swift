@@ -149,6 +149,18 @@ package struct Repairer {
                 report.add(finding, .left(error.what))
             }
         }
+        if siteKey == nil, !options.isDryRun { try completeSiteKeys(repository) }
+    }
+
+    /// A vault that was made before site keys were stored twice is as whole as ever.
+    private mutating func completeSiteKeys(_ repository: Repository) throws(Failure) {
+        do throws(Failure) {
+            guard try repository.completeSiteKeys() else { return }
+            report.notes.append("the sealed site key lay here once: a second copy was put beside it")
+        } catch {
+            guard error.isOfOneObject else { throw error }
+            report.notes.append("the sealed site key lies here once: \(error.what)")
+        }
     }
 
     private static func rank(_ finding: CheckReport.Finding) -> Int {

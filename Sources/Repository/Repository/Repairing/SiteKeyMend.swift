@@ -4,9 +4,9 @@ internal import Sealing
 
 /// The site key, sealed beside the log.
 ///
-/// 1. What is damaged is put back from a copy of this very vault. 2. Where none is whole then, the site's key at hand is
-/// sealed anew; or what another place holds is taken, if the reader's key shows that it is this site's. 3. What nobody can
-/// read is deleted: no other object speaks of its name.
+/// 1. What is damaged is put back from its other copy, or from a copy of this very vault. 2. Where none is whole then, the
+/// site's key at hand is sealed anew; or what another place holds is taken, if the reader's key shows that it is this site's.
+/// 3. What lies here once gets its second copy. 4. What nobody can read is deleted: no other object speaks of its name.
 struct SiteKeyMend {
     private let repository: Repository
     private let objects: ObjectMend
@@ -32,7 +32,7 @@ struct SiteKeyMend {
             how = "from \(found.from)"
             if !isDryRun { try store.mend(try name.key(), found.bytes, use: .log, isMissing: false) }
         }
-        if how == nil, try own(in: store) == nil {
+        if how == nil, try repository.siteKeys(in: store).isEmpty {
             if repository.keys.site != nil, let reader = state.readers[state.newestReader] {
                 if !isDryRun { try repository.putSiteKey(reader: reader) }
                 how = "by the site's key at hand"
@@ -43,30 +43,22 @@ struct SiteKeyMend {
                 return .left("it is sealed again where the site's key is kept")
             }
         }
-        if !isDryRun { for name in unreadable { try store.deletePatiently(try name.key(), repository.surroundings) } }
+        if !isDryRun {
+            _ = try repository.completeSiteKeys()
+            for name in unreadable { try store.deletePatiently(try name.key(), repository.surroundings) }
+        }
         return .healed(how ?? "another is whole")
     }
 
     private func borrow() throws(Failure) -> (name: ObjectName, bytes: [UInt8], from: String)? {
         for vault in repository.alternates {
-            guard let found = try own(in: vault.store),
-                found.object.open(repository.keys.readers, repository: repository.id)?.verifying
-                    == repository.log.state.site
-            else { continue }
-            return (found.name, found.object.bytes, vault.store.location)
-        }
-        return nil
-    }
-
-    /// A site key of this vault that lies whole in a store.
-    private func own(in store: any ObjectStore) throws(Failure) -> (name: ObjectName, object: SiteKeyObject)? {
-        for name in try store.list(prefix: "sitekeys/", after: nil, limit: 1000).compactMap({
-            ObjectName(path: $0.key.text)
-        }) {
-            guard let bytes = try objects.read(name, store, nil), let object = try? SiteKeyObject(bytes),
-                object.vault == repository.vault
-            else { continue }
-            return (name, object)
+            for held in try repository.siteKeys(in: vault.store) {
+                guard let name = held.names.first,
+                    held.object.open(repository.keys.readers, repository: repository.id)?.verifying
+                        == repository.log.state.site
+                else { continue }
+                return (name, held.object.bytes, vault.store.location)
+            }
         }
         return nil
     }
