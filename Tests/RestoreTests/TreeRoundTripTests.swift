@@ -137,16 +137,44 @@ import Testing
     }
 
     @Test func directoriesThatOnlyLeadThereAreTold() {
-        var leading = LeadingDirectories()
-        for (parent, isDirectory) in [
+        func leading(_ met: [(parent: String, isDirectory: Bool)]) -> Set<String> {
+            var leading = LeadingDirectories()
+            for (parent, isDirectory) in met { leading.meet(in: Array(parent.utf8), isDirectory: isDirectory) }
+            return Set(leading.found().map { String(decoding: $0, as: UTF8.self) })
+        }
+        let met = [
             ("", true), ("home", true), ("home/user", true), ("home/user/documents", false),
             ("home/user/documents", true), ("home/user/documents/inner", true), ("", true), ("srv", true),
-        ] { leading.meet(in: Array(parent.utf8), isDirectory: isDirectory) }
-        func leads(_ path: String) -> Bool { leading.contains(Array(path.utf8)) }
-        #expect(leads("home") && leads("home/user") && leads("srv"))
-        #expect(!leads("home/user/documents") && !leads("home/user/documents/inner"))
-        #expect(!leads("srv/empty"))
-        leading.meet(in: [], isDirectory: false)
-        #expect(!leads("home"), "a file beside it means that the root itself was backed up")
+        ]
+        #expect(leading(met) == ["home", "home/user", "srv"])
+        // Known late, a file above says that they were backed up themselves.
+        #expect(leading(met + [("srv", false)]) == ["home", "home/user"])
+        #expect(leading(met + [("", false)]) == [])
+        #expect(leading([("", false)] + met) == [])
+        // Its name is the beginning of the next one's, which does not lie in it.
+        #expect(leading([("", true), ("a", true), ("", true), ("a.b", true), ("a.b/c", false)]) == ["a", "a.b"])
+        #expect(leading([]) == [])
+    }
+
+    @Test(arguments: [0, 1000, 1 << 20]) func directoriesAreFinishedInTheReverseOrderHoweverManyThereAre(limit: Int) throws {
+        let temporary = try TemporaryDirectory("made")
+        var files = 0
+        let made = MadeDirectories(limit: limit) { () throws(Failure) in
+            files += 1
+            return try Descriptor.open(temporary("made"), O_RDWR | O_CREAT | O_EXCL)
+        }
+        let all = (0..<100).map { number in
+            TreeEntry(
+                name: Array("\(number)".utf8), kind: .directory, mode: 0o700 + UInt32(number % 8), owner: 3, group: 4,
+                modified: .init(seconds: Int64(number), nanoseconds: 5),
+                extendedAttributes: [.init(name: Array("user.x".utf8), value: [UInt8(number)])], content: .empty)
+        }
+        for entry in all { try made.append(Array("a/".utf8) + entry.name, entry) }
+        var met: [TreeEntry] = []
+        try made.forEachBackwards { path, entry in
+            #expect(path == Array("a/".utf8) + entry.name)
+            met.append(entry)
+        }
+        #expect(met == all.reversed() && files == (limit < 1 << 20 ? 1 : 0))
     }
 }

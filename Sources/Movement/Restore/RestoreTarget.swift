@@ -78,6 +78,15 @@ final class RestoreTarget: Sendable {
         }
     }
 
+    /// A file of the restore's own, which goes with it.
+    func makeNamelessFile() throws(Failure) -> Descriptor {
+        let root = shelf.root
+        let name = root.temporaries.make(surroundings)
+        let file = try root.directory.file(name, O_RDWR | O_CREAT | O_EXCL)
+        _ = try root.directory.remove(name)
+        return file
+    }
+
     // MARK: - Directories
 
     /// Makes a directory, closed to others until the end. Nil when it cannot be had; true when it was made here.

@@ -38,7 +38,7 @@ package enum TreeRestore {
         private let delivery: Delivery
         private var batch = ChunkBatch()
         private var leading = LeadingDirectories()
-        private var directories: [(path: [UInt8], entry: TreeEntry)] = []
+        private let made: MadeDirectories
         private var groups: [UInt64: Group] = [:]
         private var links: [SnapshotWalk.Visit] = []
 
@@ -54,6 +54,7 @@ package enum TreeRestore {
             self.plan = plan
             target = try RestoreTarget(path, existing: plan.options.existing, surroundings: surroundings)
             delivery = Delivery(target, watch: plan.options.watch)
+            made = MadeDirectories { [target] () throws(Failure) in try target.makeNamelessFile() }
         }
 
         func perform() throws {
@@ -70,7 +71,8 @@ package enum TreeRestore {
             try flush()
             // 4.
             for link in links { makeLink(link) }
-            for (path, entry) in directories.reversed() {
+            let leading = leading.found()
+            try made.forEachBackwards { path, entry in
                 target.finishDirectory(path, entry, leads: leading.contains(path))
             }
             // 5.
@@ -89,11 +91,7 @@ package enum TreeRestore {
                 guard let isNew = target.makeDirectory(visit) else { return false }
                 if !isNew { sweep(visit.path, holding: visit.entry.content) }
                 // A directory that stood and only leads on keeps its own attributes.
-                if isNew || !visit.isPassage {
-                    var entry = visit.entry
-                    entry.content = nil
-                    directories.append((visit.path, entry))
-                }
+                if isNew || !visit.isPassage { try made.append(visit.path, visit.entry) }
             case .file:
                 if try !isFurtherName(visit) { try restoreFile(visit) }
             case .symbolicLink, .fifo, .socket, .blockDevice, .characterDevice:
@@ -128,7 +126,9 @@ package enum TreeRestore {
             var same = group.entry
             same.name = visit.entry.name
             guard same == visit.entry else { return false }
-            links.append(visit)
+            var link = visit
+            link.entry.content = nil
+            links.append(link)
             return true
         }
 

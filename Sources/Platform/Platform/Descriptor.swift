@@ -61,6 +61,17 @@ package struct Descriptor: ~Copyable, Sendable {
         }
     }
 
+    /// Fills the array from `offset` on as far as the file goes; how far that is.
+    package func fill(_ bytes: inout [UInt8], at offset: UInt64) throws(Failure) -> Int {
+        var outcome: Result<Int, Failure> = .success(0)
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            do throws(Failure) {
+                outcome = .success(try unsafe read(into: buffer, at: offset))
+            } catch { outcome = .failure(error) }
+        }
+        return try outcome.get()
+    }
+
     /// At most the next `limit` bytes, in one call: for pipes and sockets. Empty at the end.
     package func readSome(limit: Int) throws(Failure) -> [UInt8] {
         var problem: Failure?

@@ -44,6 +44,21 @@ struct RepackTests {
         }
     }
 
+    /// What was followed lies in temporary files then, and nothing is followed for less.
+    @Test func withLittleMemoryTheSameIsAlive() throws {
+        let shared = estate.bytes(1_500_000)
+        let first = try estate.backUp(estate.bytes(3_000_000) + shared, name: "pc")
+        let kept = try estate.backUp(shared, name: "pc")
+        _ = try estate.open().forget([first.id])
+        var resources = Resources()
+        resources.freshChunks = 2
+        var collector = Collector(try estate.open(resources: resources), options())
+        let report = try collector.run()
+        #expect(report.repacked.packs == 1 && report.repacked.postponed == nil)
+        #expect(try packBytes(store) < 1_700_000)
+        #expect(try estate.content(of: kept) == shared)
+    }
+
     @Test func whatIsAliveMovesAndTheDeadIsFreed() throws {
         let (kept, content) = try mostlyDead()
         #expect(try packBytes(store) > 300_000)

@@ -157,17 +157,6 @@ final class IndexFileWriter {
 }
 
 extension Descriptor {
-    /// Fills the array from `offset` on as far as the file goes; how far that is.
-    fileprivate func fill(_ bytes: inout [UInt8], at offset: UInt64) throws(Failure) -> Int {
-        var outcome: Result<Int, Failure> = .success(0)
-        unsafe bytes.withUnsafeMutableBytes { buffer in
-            do throws(Failure) {
-                outcome = .success(try unsafe read(into: buffer, at: offset))
-            } catch { outcome = .failure(error) }
-        }
-        return try outcome.get()
-    }
-
     fileprivate func duplicate() throws(Failure) -> Descriptor {
         let copy = fcntl(number, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw .system(errno, "cannot open \(label) again") }

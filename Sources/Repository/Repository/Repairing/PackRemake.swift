@@ -256,7 +256,7 @@ final class PackRemake {
     private func follow(to found: Set<ChunkID>, _ root: Digest, else lacking: String) throws -> UInt64 {
         let state = try repository.log.refresh()
         let index = try index(of: 0)
-        var walk = ReferenceWalk(isCancelled: isCancelled) { id, reader in
+        var walk = try ReferenceWalk(repository, isCancelled: isCancelled) { id, reader in
             guard !found.contains(id) else { return }
             do throws(Failure) {
                 guard try reader.pack(of: id) == root else { return }

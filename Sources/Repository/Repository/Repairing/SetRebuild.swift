@@ -72,7 +72,7 @@ struct SetRebuild {
         let snapshot = try repository.snapshot(committed)
         let reader = try SnapshotReader(repository, snapshot)
         var roots: Set<Digest> = []
-        var walk = ReferenceWalk(isCancelled: isCancelled) { id, reader in
+        var walk = try ReferenceWalk(repository, isCancelled: isCancelled) { id, reader in
             if let root = try reader.pack(of: id) { roots.insert(root) }
         }
         try walk.walk(snapshot, reader)
