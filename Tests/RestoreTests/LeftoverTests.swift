@@ -122,19 +122,18 @@ import Testing
         #expect(try read(estate.temporary("out")) == read(estate.temporary("image")))
         flock(held.number, LOCK_UN)
         // Any file by itself is written so: the next one takes away what any of them has left.
-        let content = try NewFile.write(AbsolutePath(estate.temporary("file")), surroundings: estate.surroundings) { new in
+        let path = AbsolutePath(estate.temporary("file"))
+        let content = try NewFile.write(path, surroundings: estate.surroundings) { new in
             #expect(new.leftovers == 1 && !exists(running))
             try new.file.write([7])
-            return try read(estate.temporary(try #require(leftover())))
+            let written = try leftover()
+            return try read(estate.temporary(try #require(written)))
         }
         #expect(try content == [7] && read(estate.temporary("file")) == [7])
-        #expect(throws: Failure(.refused, "")) {
-            try NewFile.write(AbsolutePath(estate.temporary("file")), surroundings: estate.surroundings) { _ in }
-        }
+        #expect(throws: Failure(.refused, "")) { try NewFile.write(path, surroundings: estate.surroundings) { _ in } }
+        let never = AbsolutePath(estate.temporary("never"))
         #expect(throws: CancellationError.self) {
-            try NewFile.write(AbsolutePath(estate.temporary("never")), surroundings: estate.surroundings) { _ in
-                throw CancellationError()
-            }
+            try NewFile.write(never, surroundings: estate.surroundings) { _ in throw CancellationError() }
         }
         #expect(try !exists(estate.temporary("never")) && leftover() == nil)
     }

@@ -156,7 +156,7 @@ import Testing
         #expect(leading([]) == [])
     }
 
-    @Test(arguments: [0, 1000, 1 << 20]) func directoriesAreFinishedInTheReverseOrderHoweverManyThereAre(limit: Int) throws {
+    @Test(arguments: [0, 1000, 1 << 20]) func directoriesAreGoneThroughBackwardsHoweverManyThereAre(limit: Int) throws {
         let temporary = try TemporaryDirectory("made")
         var files = 0
         let made = MadeDirectories(limit: limit) { () throws(Failure) in

@@ -117,11 +117,12 @@ package struct Replicator: Sendable {
     /// Nothing can be committed to a log that waits for a set: said before anything is fetched.
     private func requireJudgedLog(_ target: Repository) throws(Failure) {
         guard let record = target.log.state.undecided.min() else { return }
+        let (there, here) = (destination.location, origin.location)
         throw Failure(
             .damaged,
-            "nothing is copied: record \(record) of the log in \(destination.location) waits for a set that is lost or damaged there",
-            advice: "What is there can be restored. `breakwater repository repair --vault \(destination.location) --from "
-                + "\(origin.location)` takes the set from another vault, or makes it anew with the passphrase; then copy again.")
+            "nothing is copied: record \(record) of the log in \(there) waits for a set that is lost or damaged there",
+            advice: "What is there can be restored. `breakwater repository repair --vault \(there) --from \(here)` "
+                + "takes the set from another vault, or makes it anew with the passphrase; then copy again.")
     }
 
     /// Manifests of what is to be copied, in the order of the origin's log.

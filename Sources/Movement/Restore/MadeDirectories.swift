@@ -39,7 +39,8 @@ package final class MadeDirectories {
     }
 
     private func spill() throws(Failure) {
-        let file = try file ?? File(try makeFile())
+        let file: File
+        if let made = self.file { file = made } else { file = File(try makeFile()) }
         self.file = file
         let bytes = CanonicalEncoder.bytes { encoder in
             for (path, entry) in recent {

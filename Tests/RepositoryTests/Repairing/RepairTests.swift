@@ -336,7 +336,8 @@ struct RepairTests {
         let own = try Estate(seed: 92, store: store)
         let content = own.bytes(60_000)
         let first = try own.backUp(content, name: "desk")
-        let hurt = store.keys.filter { key in ["packs/", "envelopes/", "manifests/"].contains(where: key.hasPrefix) }.sorted()
+        let kinds = ["packs/", "envelopes/", "manifests/"]
+        let hurt = store.keys.filter { kinds.contains(where: $0.hasPrefix) }.sorted()
         let last = try own.backUp(own.bytes(60_000), name: "desk")
         _ = try own.open().forget([first.id])
         for key in hurt { store.alter(key) { $0[$0.count / 2] ^= 1 } }

@@ -64,7 +64,8 @@ final class CheckLedger: Sendable {
     /// What was noted is no damage: nothing needs the object.
     func setAside(_ finding: Finding) {
         monitor.access { contents in
-            if let noted = contents.findings.removeValue(forKey: finding.object) { contents.report.unneeded.append(noted) }
+            guard let noted = contents.findings.removeValue(forKey: finding.object) else { return }
+            contents.report.unneeded.append(noted)
         }
     }
 

@@ -1,3 +1,4 @@
+internal import ObjectStore
 internal import Platform
 internal import Sealing
 

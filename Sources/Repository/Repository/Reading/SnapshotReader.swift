@@ -130,7 +130,7 @@ package final class SnapshotReader: Sendable {
     package func read(_ id: ChunkID) throws(Failure) -> [UInt8] {
         let (home, place) = try find(id)
         guard home === self else {
-            do throws(Failure) { return try home.read(id) } catch { throw home.repository.lost(home.snapshot.id, error) }
+            do throws(Failure) { return try home.read(id) } catch { throw home.asTemplate(error) }
         }
         do throws(Failure) {
             return try read(id, at: place)
@@ -262,6 +262,9 @@ package final class SnapshotReader: Sendable {
         }
     }
 
+    /// What went wrong with a template, as the snapshot that leans on it tells it.
+    private func asTemplate(_ failure: Failure) -> Failure { repository.lost(snapshot.id, failure) }
+
     // MARK: - Many chunks
 
     /// One chunk wanted by a caller, who knows it by `tag`.
@@ -297,7 +300,7 @@ package final class SnapshotReader: Sendable {
         }
         for (template, wants) in leant.values {
             try unsafe template.fetch(
-                wants, workers: workers, deliver: deliver, failed: { failed($0, template.repository.lost(template.snapshot.id, $1)) })
+                wants, workers: workers, deliver: deliver, failed: { failed($0, template.asTemplate($1)) })
         }
         located.sort { ($0.place.root, $0.place.entry.frame) < ($1.place.root, $1.place.entry.frame) }
         let ordered = located

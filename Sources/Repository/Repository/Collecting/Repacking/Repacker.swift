@@ -162,7 +162,9 @@ struct Repacker {
         let packs = Set(candidates.map(\.name.digest))
         let wanted = Set(candidates.flatMap { $0.table.frames.flatMap { $0.chunks.map(\.id) } })
         var living: Set<ChunkID> = []
-        var walk = try ReferenceWalk(repository, isCancelled: isCancelled) { id, _ in if wanted.contains(id) { living.insert(id) } }
+        var walk = try ReferenceWalk(repository, isCancelled: isCancelled) { id, _ in
+            if wanted.contains(id) { living.insert(id) }
+        }
         let claimed = Set(state.claims.values.compactMap(\.scope.snapshot))
         let index = try repository.loadIndex(for: .reading).index
         for (digest, committed) in state.snapshots.sorted(by: { $0.value.record < $1.value.record })
