@@ -1,4 +1,3 @@
-import Glibc
 package import Platform
 package import Repository
 import Sealing
