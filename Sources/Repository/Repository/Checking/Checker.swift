@@ -120,14 +120,21 @@ package final class Checker: Sendable {
         guard !repository.log.isInterrupted else { return }
         var needs: Needs??
         for finding in ledger.damaged {
-            guard let name = finding.name, state.objects[name] != nil, !state.mayBeLeantOn(name) else { continue }
+            guard let name = finding.name, state.objects[name] != nil else { continue }
             let isWanted = try state.isWanted(name) { () throws(Failure) -> Needs? in
                 if let needs { return needs }
                 let found = try Needs.ifReadable(state, repository.log.pages)
                 needs = .some(found)
                 return found
             }
-            if !isWanted { ledger.setAside(finding) }
+            guard !isWanted else { continue }
+            guard state.mayBeLeantOn(name) else {
+                ledger.setAside(finding)
+                continue
+            }
+            var finding = finding
+            finding.meaning += "; no snapshot needs it, but a backup could lean on it until `repair` has recorded it"
+            ledger.complete(finding)
         }
     }
 
