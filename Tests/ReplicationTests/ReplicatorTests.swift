@@ -240,7 +240,7 @@ struct ReplicatorTests {
         let id = try pair.backUp(content)
         let packs = pair.copy.keys.count { $0.hasPrefix("packs/") }
         let failure = try #require(throws: Failure.self) { try pair.replicator().run() }
-        #expect(failure.code == .damaged && failure.what.contains("waits for a set"))
+        #expect(failure.code == .damaged && failure.what.contains("cannot be judged"))
         #expect(failure.advice.contains("repair --vault copy --from origin"))
         #expect(pair.copy.keys.count { $0.hasPrefix("packs/") } == packs)
         let origin = try Repository.open(

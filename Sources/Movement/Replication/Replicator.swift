@@ -114,15 +114,17 @@ package struct Replicator: Sendable {
         return report
     }
 
-    /// Nothing can be committed to a log that waits for a set: said before anything is fetched.
+    /// Nothing can be committed to a log that cannot be judged: said before anything is fetched.
     private func requireJudgedLog(_ target: Repository) throws(Failure) {
-        guard let record = target.log.state.undecided.min() else { return }
+        guard let undecided = target.log.state.undecided.first else { return }
         let (there, here) = (destination.location, origin.location)
         throw Failure(
             .damaged,
-            "nothing is copied: record \(record) of the log in \(there) waits for a set that is lost or damaged there",
+            "nothing is copied: record \(undecided.number) of the log in \(there) cannot be judged, since "
+                + undecided.cause.why,
             advice: "What is there can be restored. `breakwater repository repair --vault \(there) --from \(here)` "
-                + "takes the set from another vault, or makes it anew with the passphrase; then copy again.")
+                + "puts back what is lost, or makes it anew with the passphrase; then copy again. Where neither can, "
+                + "`breakwater repository settle --vault \(there) --passphrase-file F` decides without it.")
     }
 
     /// Manifests of what is to be copied, in the order of the origin's log.
