@@ -157,7 +157,7 @@ import Testing
         #expect(try check.events("damaged").map { $0["object"] as? String } == [record(3)])
         #expect((try check.events("damaged").first?["recovery"] as? String)?.hasSuffix("/copy has it whole") == true)
         // The copier reads it from its own mirror, and goes on.
-        #expect(try copy(toolbox, exits: 0).errors.contains("log records 3 are lost"))
+        #expect(try copy(toolbox, exits: 0).errors.contains("log record 3 is lost"))
     }
 
     @Test func aRecordCutShortByAByteHidesNothing() throws {

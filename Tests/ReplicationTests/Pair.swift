@@ -47,6 +47,7 @@ final class Pair {
     ) throws -> Digest {
         var options = BackupSession.Options()
         options.packBytes = packBytes
+        options.groupBytes = 256 << 10
         let session = try open(store ?? origin).beginBackup(options)
         var writer = session.makeContentWriter(.data)
         try writer.append(content)

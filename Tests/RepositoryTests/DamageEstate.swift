@@ -36,6 +36,7 @@ final class DamageEstate: Sendable {
     static func backUp(_ content: [UInt8], into repository: Repository) throws -> Snapshot {
         var options = BackupSession.Options()
         options.packBytes = 256 << 10
+        options.groupBytes = 256 << 10
         let session = try repository.beginBackup(options)
         var file = session.makeContentWriter(.data)
         try file.append(content)

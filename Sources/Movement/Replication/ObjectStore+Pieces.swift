@@ -53,7 +53,7 @@ package struct ReadingWindow: Sendable {
             state.access { state in
                 state.underWay -= 1
                 state.quickest = min(state.quickest, took)
-                let isQuick = took / 3 <= state.quickest
+                let isQuick = took / 3 < state.quickest
                 state.width = isQuick ? min(state.width + 1, Self.most) : max(state.width - 1, Self.least)
             }
         }

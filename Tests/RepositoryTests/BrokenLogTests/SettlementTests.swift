@@ -24,6 +24,15 @@ struct SettlementTests {
         return last.manifest.name.digest
     }
 
+    private func collect() throws {
+        for _ in 0..<2 {
+            var options = Collector.Options()
+            options.releasesClaims = true
+            var collector = Collector(try damage.open(store), options)
+            _ = try collector.run()
+        }
+    }
+
     private func plan(_ repository: Repository) throws -> Settlement { try repository.log.planSettlement() }
 
     // MARK: - A set
@@ -46,12 +55,7 @@ struct SettlementTests {
         #expect(throws: Failure(.refused, "")) { try plan(after) }
         try damage.backUp(damage.estate.bytes(100_000))
         #expect(try damage.open(store).forget([lost]).forgotten == [lost])
-        for _ in 0..<2 {
-            var options = Collector.Options()
-            options.releasesClaims = true
-            var collector = Collector(try damage.open(store), options)
-            _ = try collector.run()
-        }
+        try collect()
         #expect(try damage.check(store).isClean)
         #expect(try damage.outcomes(damage.open(store)).values.filter { $0 == .right }.count == 2)
     }
@@ -69,6 +73,22 @@ struct SettlementTests {
         let again = try plan(keyless)
         #expect(throws: Failure(.refused, "")) { try keyless.settle(again) }
         try damage.open(store).settle(again)
+        #expect(try damage.open(store).log.state.undecided.isEmpty)
+    }
+
+    /// What is no record is voided before anything is settled, though the log cannot be judged.
+    @Test func junkBehindARecordThatCannotBeJudgedIsVoidedFirst() throws {
+        _ = try loseTheLastSnapshot()
+        let next = try damage.open(store).log.state.head + 1
+        try store.put(try Record.key(next), [1, 2, 3], use: .log)
+        let repository = try damage.open(store)
+        let refusal = #expect(throws: Failure.self) { try plan(repository) }
+        #expect(refusal?.code == .partial && refusal?.advice.contains("repository void") == true)
+        #expect(throws: Failure(.damaged, "")) { try repository.claim(.session(.random(.seeded(3)))) }
+        try repository.void(try repository.planVoid(of: next))
+        #expect(throws: Failure(.damaged, "")) { try repository.claim(.session(.random(.seeded(3)))) }
+        try repository.settle(try plan(repository))
+        try damage.backUp(damage.estate.bytes(100_000))
         #expect(try damage.open(store).log.state.undecided.isEmpty)
     }
 
@@ -134,6 +154,7 @@ struct SettlementTests {
         #expect(try early.log.refresh() == damage.open(store).log.state)
         // The thief's snapshot goes like every other.
         _ = try damage.open(store).forget([hollow])
+        try collect()
         #expect(try damage.check(store).findings.isEmpty)
     }
 

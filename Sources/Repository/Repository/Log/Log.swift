@@ -368,7 +368,8 @@ package final class Log: Sendable {
                 .damaged, "record \(lost) of the log in \(store.location) is lost or damaged in both halves",
                 advice: "Restores work. Nothing is appended until it is put back from the other vault's mirror.")
         }
-        guard settles || state.undecided.isEmpty else {
+        // A void says nothing of what cannot be judged, and nothing is settled before it stands.
+        guard settles || interruption != nil || state.undecided.isEmpty else {
             throw Failure(
                 .damaged,
                 "records of the log in \(store.location) cannot be judged: a set or page they name is lost or damaged",
