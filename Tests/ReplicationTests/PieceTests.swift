@@ -1,4 +1,3 @@
-import Glibc
 import ObjectStore
 import Platform
 import Replication
@@ -28,68 +27,6 @@ import Testing
         #expect(report.copied == [id] && report.packs == 1)
         #expect(pair.copy.keys.count { $0.hasPrefix("packs/") } == 2)
         #expect(try pair.content(of: id, in: pair.copy) == content)
-    }
-}
-
-/// How much is read back at a time.
-@Suite struct ReadingWindowTests {
-    /// Each piece takes as long as the clock says.
-    private final class Line: Sendable {
-        private let clock = Mutex<UInt64>(0)
-        let took = Mutex<UInt64>(100)
-        var surroundings: Surroundings {
-            Surroundings(
-                now: { Timestamp(seconds: 0) }, uptime: { self.clock.withLock { $0 } },
-                random: { [UInt8](repeating: 0, count: $0) }, pause: { _ in })
-        }
-        func read() -> [UInt8] {
-            let took = took.withLock { $0 }
-            clock.withLock { $0 += took }
-            return []
-        }
-    }
-
-    @Test func itWidensWhilePiecesComeQuicklyAndNarrowsWhenTheyWait() throws {
-        let line = Line()
-        let window = ReadingWindow(line.surroundings)
-        #expect(window.width == ReadingWindow.least)
-        for _ in 0..<100 { _ = try window.read(isLossy: false) { () throws(Failure) in line.read() } }
-        #expect(window.width == ReadingWindow.most)
-        line.took.withLock { $0 = 301 }
-        _ = try window.read(isLossy: false) { () throws(Failure) in line.read() }
-        #expect(window.width == ReadingWindow.most - 1)
-        for _ in 0..<100 { _ = try window.read(isLossy: false) { () throws(Failure) in line.read() } }
-        #expect(window.width == ReadingWindow.least)
-    }
-
-    /// What fails has had its turn as well.
-    @Test func noMoreAreUnderWayThanItIsWide() throws {
-        for (isLossy, most) in [(false, ReadingWindow.least), (true, ReadingWindow.most)] {
-            let line = Line()
-            let window = ReadingWindow(line.surroundings)
-            let counts = Mutex((now: 0, most: 0))
-            // So slow that it stays as wide as it was.
-            line.took.withLock { $0 = 0 }
-            _ = try window.read(isLossy: false) { () throws(Failure) in line.read() }
-            line.took.withLock { $0 = 1000 }
-            let start = window.width
-            try Workers.each(Array(0..<200), on: 60) { number in
-                do throws(Failure) {
-                    _ = try window.read(isLossy: isLossy) { () throws(Failure) in
-                        counts.withLock {
-                            $0.now += 1
-                            $0.most = max($0.most, $0.now)
-                        }
-                        usleep(1000)
-                        counts.withLock { $0.now -= 1 }
-                        guard number % 3 > 0 else { throw Failure(.unreachable, "gone") }
-                        return line.read()
-                    }
-                } catch { #expect(error.code == .unreachable) }
-            }
-            let seen = counts.withLock { $0.most }
-            #expect(seen <= max(most, start) && seen > 1 && counts.withLock { $0.now } == 0)
-        }
     }
 }
 

@@ -1,5 +1,5 @@
 internal import ObjectStore
-package import Platform
+internal import Platform
 
 /// Objects are read in pieces, several at a time.
 ///
@@ -20,61 +20,17 @@ enum Pieces {
     }
 }
 
-/// How many pieces are asked for at a time while other packs are being sent: as many as the line brings without their
-/// waiting for each other.
-///
-/// What is read back would fill the queue of the line's other direction, in which the acknowledgements of what is sent wait
-/// as well. So one piece more is asked for while they come in less than three times what the quickest took, and one less
-/// otherwise: a queue of two times the shortest way. On a line that loses packets of itself time says nothing of
-/// queues, and as many as may are asked for.
-package struct ReadingWindow: Sendable {
-    private struct State {
-        var underWay = 0
-        var width = ReadingWindow.least
-        var quickest = UInt64.max
-    }
-
-    package static let least = 3
-    package static let most = 4 * Pieces.atOnce
-    private let state = Monitor(State())
-    private let surroundings: Surroundings
-
-    package init(_ surroundings: Surroundings) { self.surroundings = surroundings }
-
-    /// How many may be under way now.
-    package var width: Int { state.access { $0.width } }
-
-    /// Waits for its turn, then runs `body`, which reads one piece.
-    package func read(isLossy: Bool, _ body: () throws(Failure) -> [UInt8]) throws(Failure) -> [UInt8] {
-        state.access(when: { $0.underWay < (isLossy ? Self.most : $0.width) }) { $0.underWay += 1 }
-        let begun = surroundings.uptime()
-        defer {
-            let took = surroundings.uptime() &- begun
-            state.access { state in
-                state.underWay -= 1
-                state.quickest = min(state.quickest, took)
-                let isQuick = took / 3 < state.quickest
-                state.width = isQuick ? min(state.width + 1, Self.most) : max(state.width - 1, Self.least)
-            }
-        }
-        return try body()
-    }
-}
-
 extension ObjectStore {
     /// Calls `body` with the number and the bytes of each piece of an object that is `length` bytes long: on several
     /// threads, in no order.
     func forEachPiece(
-        of key: StoreKey, length: UInt64, within window: ReadingWindow? = nil,
-        _ body: @Sendable (Int, [UInt8]) throws(Failure) -> Void
+        of key: StoreKey, length: UInt64, _ body: @Sendable (Int, [UInt8]) throws(Failure) -> Void
     ) throws(Failure) {
         let size = UInt64(Pieces.bytes)
         do {
             try Workers.each(Array(0..<Int((length + size - 1) / size)), on: Pieces.atOnce) { number in
                 let start = UInt64(number) * size
-                let range = start..<min(start + size, length)
-                let piece = try window?.read(isLossy: isLineLossy) { () throws(Failure) in try get(key, range: range) }
-                try body(number, try piece ?? get(key, range: range))
+                try body(number, try get(key, range: start..<min(start + size, length)))
             }
         } catch let failure as Failure { throw failure } catch { throw Failure(.failed, "\(error)") }
     }

@@ -24,11 +24,10 @@ struct PackTransfer: Sendable {
     let workers: Int
     let isCancelled: @Sendable () -> Bool
     private let held = Monitor(0)
-    private let window: ReadingWindow
 
     init(
         source: Repository, target: Repository, session: SessionID, meter: CopyMeter, workers: Int,
-        surroundings: Surroundings, isCancelled: @escaping @Sendable () -> Bool
+        isCancelled: @escaping @Sendable () -> Bool
     ) {
         self.source = source
         self.target = target
@@ -36,7 +35,6 @@ struct PackTransfer: Sendable {
         self.meter = meter
         self.workers = workers
         self.isCancelled = isCancelled
-        window = ReadingWindow(surroundings)
     }
 
     /// Everything that was put is in `tally`, whatever is thrown.
@@ -62,7 +60,7 @@ struct PackTransfer: Sendable {
         }
         let (length, digests) = try put(key, root)
         do throws(Failure) {
-            try target.store.forEachPiece(of: key, length: length, within: window) { number, piece throws(Failure) in
+            try target.store.forEachPiece(of: key, length: length) { number, piece throws(Failure) in
                 guard SHA256.hash(piece) == digests[number] else {
                     throw Failure(.damaged, "\(name) in \(target.store.location) does not read back as it was put")
                 }

@@ -109,7 +109,7 @@ struct SnapshotCopy {
         let tally = Monitor(PackTransfer.Tally())
         let transfer = PackTransfer(
             source: source, target: target, session: session, meter: meter, workers: workers,
-            surroundings: surroundings, isCancelled: isCancelled)
+            isCancelled: isCancelled)
         defer {
             let done = tally.access { $0 }
             report.packs += done.packs

@@ -43,9 +43,6 @@ package protocol ObjectStore: Sendable {
 
     /// Total and free bytes of what the store lies on; nil where that has no meaning.
     func space() throws(Failure) -> StoreSpace?
-
-    /// Whether the line to it was seen to lose packets of itself, so that each connection is slow and many are not. A hint.
-    var isLineLossy: Bool { get }
 }
 
 /// What a put is for: a full vault refuses data first, so that the log can still be appended and the vault emptied.
@@ -106,8 +103,6 @@ package struct StoreKey: Hashable, Comparable, Sendable, CustomStringConvertible
 }
 
 extension ObjectStore {
-    package var isLineLossy: Bool { false }
-
     /// The whole object, refused when it is longer than `limit` bytes: every length read is bounded.
     package func get(_ key: StoreKey, atMost limit: UInt64) throws(Failure) -> [UInt8] {
         guard let length = try length(of: key) else {

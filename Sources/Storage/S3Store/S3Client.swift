@@ -14,8 +14,6 @@ package struct S3Client: Sendable {
         signer = RequestSigner(credentials: settings.credentials, region: settings.region)
     }
 
-    package var isLineLossy: Bool { transport.isLineLossy }
-
     /// An answer that settles something.
     package struct Settled {
         package var answer: HTTPAnswer

@@ -93,8 +93,6 @@ package struct S3Store: ObjectStore {
         return answer.content
     }
 
-    package var isLineLossy: Bool { client.isLineLossy }
-
     package func length(of key: StoreKey) throws(Failure) -> UInt64? {
         let what = "asking for \(key)"
         let answer = try client.send(what, S3Call(.head, full(key))).answer

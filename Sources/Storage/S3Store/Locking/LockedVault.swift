@@ -23,8 +23,6 @@ package struct LockedVault: MendingStore, RetainingStore {
         self.location = location
     }
 
-    package var isLineLossy: Bool { data.store.isLineLossy }
-
     private func isLocked(_ key: StoreKey) -> Bool { data.names.contains(key) }
 
     package func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {

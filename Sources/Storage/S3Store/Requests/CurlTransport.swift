@@ -50,8 +50,6 @@ package final class CurlTransport: HTTPTransport {
         var isLossy = false
     }
 
-    package var isLineLossy: Bool { state.access { $0.isLossy } }
-
     package func exchange(_ request: HTTPRequest, _ body: Payload?) -> HTTPOutcome {
         let isLong = (body?.count ?? 0) >= Self.longBody
         let (kept, known) = state.access { state in

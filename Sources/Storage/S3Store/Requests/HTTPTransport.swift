@@ -2,13 +2,6 @@
 package protocol HTTPTransport: Sendable {
     /// Blocks until it is settled. Safe to call from several threads at once.
     func exchange(_ request: HTTPRequest, _ body: Payload?) -> HTTPOutcome
-
-    /// Whether the line was seen to lose packets all the time.
-    var isLineLossy: Bool { get }
-}
-
-extension HTTPTransport {
-    package var isLineLossy: Bool { false }
 }
 
 package struct HTTPRequest: Sendable {
