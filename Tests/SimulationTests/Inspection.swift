@@ -111,7 +111,7 @@ struct Inspection {
         }
         voyage.ledger.count(.gone, gone.count)
         let repository = try open(sick)
-        if !repository.log.state.undecided.isEmpty { try repository.settle(try repository.log.planSettlement()) }
+        if let settlement = try repository.log.planSettlement() { try repository.settle(settlement) }
     }
 
     /// After the revocation nothing that the thief said leads anybody astray.

@@ -68,7 +68,6 @@ struct Berth: Sendable {
                 case .cancelled: return .died
                 case .refused:
                     ledger.count(.refused)
-                    if name.hasPrefix("owner") { print("DEBUG owner refused: \(failure)") }
                     if ledger.contents.isDestroying { return .over }
                 case .unreachable, .damaged, .notFound, .unknownOutcome: break
                 default:

@@ -70,8 +70,8 @@ struct OwnerProgram {
             try vault.void(try vault.planVoid(of: cut.number))
             berth.ledger.count(.voided)
         }
-        if !vault.log.state.undecided.isEmpty {
-            try vault.settle(try vault.log.planSettlement())
+        if let settlement = try vault.log.planSettlement() {
+            try vault.settle(settlement)
             berth.ledger.count(.settled)
         }
         try forgetHollow(vault)

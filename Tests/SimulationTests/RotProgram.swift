@@ -45,20 +45,22 @@ struct RotProgram {
         let report = try repairer.run()
         berth.ledger.count(.repaired, report.healed.count)
         // What a set named that nobody has, nobody knows: records are judged without it, and nothing is collected until its
-        // snapshots are forgotten.
-        let lost = report.left.compactMap { ObjectName(path: $0.object) }.filter { name in
-            name.kind == .set && from.log.state.names(of: .set, name.digest).isEmpty
+        // snapshots are forgotten. Nor are keys retired while a snapshot needs an envelope that nobody has.
+        let lost = report.left.filter { item in
+            ObjectName(path: item.object).map { name in
+                [.set, .envelope].contains(name.kind) && from.log.state.names(of: name.kind, name.digest).isEmpty
+            } ?? false
         }
         guard !lost.isEmpty else { return }
         let repository = try berth.harbour.open(
             store, site: berth.siteKeys.find(at: store.location), surroundings: berth.surroundings)
-        if !repository.log.state.undecided.isEmpty {
-            try repository.settle(try repository.log.planSettlement())
+        if let settlement = try repository.log.planSettlement() {
+            try repository.settle(settlement)
             berth.ledger.count(.settled)
         }
-        let snapshots = repository.log.state.snapshots.filter { _, held in
-            !held.isForgotten && lost.contains { held.clear.sets.contains($0.digest) }
-        }.keys.sorted()
+        let snapshots = Set(lost.flatMap(\.snapshots)).filter { digest in
+            repository.log.state.snapshots[digest].map { !$0.isForgotten } ?? false
+        }.sorted()
         guard !snapshots.isEmpty else { return }
         berth.ledger.note { $0.forgotten[store.location, default: []].formUnion(snapshots) }
         berth.ledger.count(.gone, try repository.forget(snapshots).forgotten.count)

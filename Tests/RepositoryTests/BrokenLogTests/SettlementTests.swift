@@ -33,7 +33,9 @@ struct SettlementTests {
         }
     }
 
-    private func plan(_ repository: Repository) throws -> Settlement { try repository.log.planSettlement() }
+    private func plan(_ repository: Repository) throws -> Settlement {
+        try #require(try repository.log.planSettlement())
+    }
 
     // MARK: - A set
 
@@ -52,7 +54,7 @@ struct SettlementTests {
         let after = try damage.open(store)
         #expect(after.log.state.undecided.isEmpty && after.log.state == repository.log.state)
         #expect(after.log.state.snapshots[lost] != nil)
-        #expect(throws: Failure(.refused, "")) { try plan(after) }
+        #expect(try after.log.planSettlement() == nil)
         try damage.backUp(damage.estate.bytes(100_000))
         #expect(try damage.open(store).forget([lost]).forgotten == [lost])
         try collect()
@@ -97,7 +99,7 @@ struct SettlementTests {
         _ = try loseTheLastSnapshot()
         let other = try damage.open(twin)
         let repository = try damage.open(store, also: [other])
-        #expect(throws: Failure(.refused, "")) { try plan(repository) }
+        #expect(try repository.log.planSettlement() == nil)
     }
 
     // MARK: - A stolen writer

@@ -28,10 +28,14 @@ struct SettleCommand: EngineCommand {
         let console = bench.console
         let repository = try bench.open(
             vault.path, .writing, passphrase: try passphrase.read(console), also: also)
-        let plan = try repository.log.planSettlement()
+        let location = repository.store.location
+        guard let plan = try repository.log.planSettlement() else {
+            throw Failure(
+                .refused, "every record of the log in \(location) can be judged",
+                advice: "There is nothing to settle, and nothing was changed.")
+        }
         for decision in plan.decisions { try console.say("    \(Self.meaning(of: decision))") }
         for snapshot in plan.lost { try console.say("    gives up snapshot \(snapshot.hex.prefix(12))") }
-        let location = repository.store.location
         try bench.confirm(
             "Decide so, for ever, in the log in \(location)?", isGiven: yes, otherwise: "nothing was decided")
         try repository.settle(plan)

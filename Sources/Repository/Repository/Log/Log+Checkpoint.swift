@@ -23,12 +23,18 @@ extension Log {
     /// A set by which an early record is judged may rightly be collected once a checkpoint holds the judgement: whoever
     /// comes after, or was asleep meanwhile, goes on from that checkpoint. Which one it is the log says as far as it was
     /// read, whatever lies at its end.
-    func settleByCheckpoint() {
+    /// - Throws: errors of the store; that the checkpoint is lost or damaged is none.
+    func settleByCheckpoint() throws(Failure) {
         let held = monitor.access { $0 }
-        guard let last = held.state.checkpoint?.record,
-            let genesis = try? Self.genesis(of: store, expecting: held.state.repository, mirrors: mirrors),
-            let further = try? start(genesis, at: last),
-            further.state.undecided.isEmpty, further.state.head >= held.state.head, further.base <= held.state.head,
+        guard let last = held.state.checkpoint?.record else { return }
+        let genesis = try Self.genesis(of: store, expecting: held.state.repository, mirrors: mirrors)
+        let found: Contents?
+        do throws(Failure) { found = try start(genesis, at: last) } catch {
+            guard error.isOfOneObject else { throw error }
+            return
+        }
+        guard let further = found, further.state.undecided.isEmpty, further.state.head >= held.state.head,
+            further.base <= held.state.head,
             further.hashes[Int(held.state.head - further.base)] == held.state.headHash
         else { return }
         monitor.access { if $0.state.head <= further.state.head { $0 = further } }

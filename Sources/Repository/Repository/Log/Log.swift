@@ -110,7 +110,8 @@ package final class Log: Sendable {
             let next = known.head + 1
             let found = try look(after: known)
             guard found != .missing else {
-                if !state.undecided.isEmpty { settleByCheckpoint() }
+                // Where that fails everything reads all the same, and nothing is appended.
+                if !state.undecided.isEmpty { try? settleByCheckpoint() }
                 return state
             }
             try monitor.access { contents throws(Failure) in

@@ -52,18 +52,15 @@ extension LogState.Undecided.Cause {
 }
 
 extension Log {
-    /// What would become of the records that cannot be judged.
-    /// - Throws: `.refused` when there is none; `.damaged` when a record is to be put back first, or when what is lost is
-    ///   the list of a record that nobody but the site appends: a deletion is not decided blindly.
-    package func planSettlement() throws(Failure) -> Settlement {
-        try refresh()
+    /// What would become of the records that cannot be judged; nil when all can.
+    /// - Throws: `.partial` when a record interrupts the log; `.damaged` when one is to be put back first, or what is lost is
+    ///   the list of one that nobody but the site appends, since a deletion is not decided blindly, or a list that was
+    ///   collected since a checkpoint held what came of it, which is lost now; errors of the store.
+    package func planSettlement() throws(Failure) -> Settlement? {
+        if try !refresh().undecided.isEmpty { try settleByCheckpoint() }
         let held = monitor.access { $0 }
         let undecided = held.state.undecided
-        guard !undecided.isEmpty else {
-            throw Failure(
-                .refused, "every record of the log in \(store.location) can be judged",
-                advice: "There is nothing to settle, and nothing was changed.")
-        }
+        guard !undecided.isEmpty else { return nil }
         if let shortfall { throw shortfall }
         if let number = held.borrowed.keys.min() { throw mustBePutBack(number) }
         var decisions: [Settlement.Decision] = []
@@ -76,6 +73,13 @@ extension Log {
                 .damaged,
                 "record \(list.number) of the log in \(store.location), a \(list.title), lists its objects in a page that is lost",
                 advice: "Nothing was changed. Everything can be restored, and copied to a new vault.")
+        }
+        if let mark = held.state.checkpoint, let early = givenUp.min(), early <= mark.state {
+            throw Failure(
+                .damaged,
+                "what came of record \(early) of the log in \(store.location) stands in \(mark.object.path), which cannot be read",
+                advice: "Nothing was changed. `breakwater repository repair --from` takes it from a copy of this vault. Everything "
+                    + "that is seen can be restored, and copied to a new vault.")
         }
         let settled = givenUp.isEmpty ? held : try read(leavingOut: givenUp)
         guard settled.state.headHash == held.state.headHash else {
