@@ -42,11 +42,12 @@ extension KeyChange {
     package func rotate(_ keys: [SlotKey], cost: Slot.Cost = .standard) throws -> Rotation {
         try requireFeature()
         let known = try generations()
-        let listed = try inUse(known)
+        let opened = try open(keys)
+        let listed = try inUse(known, whole(opened))
         let fresh = try ReaderKey(generation: (known.keys.max() ?? 1) + 1, secret: surroundings.random(32))
         var new = bundle
         new.readers = listed + [fresh]
-        try rewrap(new, for: keys, cost: cost) {
+        try rewrap(new, opened, for: keys, cost: cost) {
             for vault in vaults { try vault.putSiteKey(reader: fresh.publicKey) }
             let all = known.merging([fresh.generation: fresh.publicKey]) { $1 }
             for (generation, key) in all.sorted(by: { $0.key < $1.key }) where generation > 1 {
@@ -63,7 +64,8 @@ extension KeyChange {
     package func retire(_ keys: [SlotKey], cost: Slot.Cost = .standard) throws -> Rotation {
         try requireFeature()
         let known = try generations()
-        let listed = try inUse(known)
+        let opened = try open(keys)
+        let listed = try inUse(known, whole(opened))
         for vault in vaults where vault.log.state.readers != known {
             throw Failure(
                 .refused, "\(vault.store.location) has not taken up the newest reader generation",
@@ -83,7 +85,7 @@ extension KeyChange {
         }
         var new = bundle
         new.readers = [newest]
-        try rewrap(new, for: keys, cost: cost) {
+        try rewrap(new, opened, for: keys, cost: cost) {
             for vault in vaults { try vault.keepSiteKey(for: newest) }
             try say(.retireGenerations(below: newest.generation)) { $0.oldestReader >= newest.generation }
         }
@@ -118,7 +120,7 @@ extension KeyChange {
     }
 
     /// The private halves of the generations that some vault has not retired, oldest first.
-    private func inUse(_ known: [UInt32: [UInt8]]) throws(Failure) -> [ReaderKey] {
+    private func inUse(_ known: [UInt32: [UInt8]], _ bundle: KeyBundle) throws(Failure) -> [ReaderKey] {
         let oldest = vaults.map(\.log.state.oldestReader).min() ?? 1
         let listed = bundle.readers.filter { known[$0.generation] == $0.publicKey && $0.generation >= oldest }
             .sorted { $0.generation < $1.generation }

@@ -13,21 +13,23 @@ extension KeyChange {
                 .refused, "the repository is under the key \(label), and no passphrase comes beside that",
                 advice: "Nothing was changed. `breakwater repository keys re-wrap` puts it back under a passphrase.")
         }
-        return try put(key, cost)
+        return try put(key, bundle, cost)
     }
 
     /// Puts `new` in the place of `old`: until the old slots are gone, both open.
     /// - Parameter onlyWay: slots that `old` does not open go as well.
     /// - Returns: the new slot's name, and those that are gone.
+    /// - Throws: `.refused` when a slot that is not opened may be the only one with keys that something needs.
     package func replace(
         _ old: SlotKey, by new: SlotKey, onlyWay: Bool = false, cost: Slot.Cost = .standard
     ) throws(Failure) -> (slot: Digest, gone: Set<Digest>) {
-        let held = try heldSlots()
-        let opened = try slots(held, openedBy: [old])
-        let slot = try put(new, cost)
+        let opened = try open([old])
+        let whole = whole(opened)
+        if onlyWay { try requireNeeded(of: whole, "the slots that \(old.title) does not open may") }
+        let slot = try put(new, whole, cost)
         var gone: Set<Digest> = []
-        for (vault, slots) in zip(vaults, held) {
-            for held in slots where onlyWay || opened[held.digest] != nil {
+        for (vault, slots) in zip(vaults, opened.held) {
+            for held in slots where onlyWay || opened.places[held.digest] != nil {
                 try vault.delete(held)
                 gone.insert(held.digest)
             }
@@ -35,19 +37,24 @@ extension KeyChange {
         return (slot, gone)
     }
 
-    private func put(_ key: SlotKey, _ cost: Slot.Cost) throws(Failure) -> Digest {
+    private func put(_ key: SlotKey, _ bundle: KeyBundle, _ cost: Slot.Cost) throws(Failure) -> Digest {
         let slot = try Slot.wrap(bundle, key, cost: cost, surroundings: surroundings)
         for vault in vaults { try vault.putSlot(slot.bytes) }
         return SHA256.hash(slot.bytes)
     }
 
     /// Removes a slot from each vault.
-    /// - Throws: `.notFound`; `.refused` when a vault would be left without one that can be read.
-    package func remove(_ digest: Digest) throws(Failure) {
-        try Self.remove(digest, from: vaults)
-    }
-
-    package static func remove(_ digest: Digest, from vaults: [Repository]) throws(Failure) {
+    /// - Parameter keys: what opens slots, as far as it is at hand.
+    /// - Throws: `.notFound`; `.refused` when a vault would be left without one that can be read, or when all others open
+    ///   and none has keys that something needs.
+    package func remove(_ digest: Digest, knowing keys: [SlotKey] = []) throws(Failure) {
+        let opened = try open(keys)
+        if let going = opened.bundles[digest], opened.held.joined().allSatisfy({ opened.bundles[$0.digest] != nil }) {
+            var left = going
+            left.readers = []
+            for (other, bundle) in opened.bundles where other != digest { left.add(bundle.readers) }
+            try requireNeeded(of: left, "slot \(digest.hex.prefix(12)) alone would")
+        }
         var going: [(Repository, HeldSlot)] = []
         for vault in vaults {
             let slots = try vault.slots()
@@ -76,17 +83,23 @@ extension KeyChange {
         return held
     }
 
-    /// Which of the keys opens a slot, by the slot's name; slots that none opens are left out.
-    func slots(_ held: [[HeldSlot]], openedBy keys: [SlotKey]) throws(Failure) -> [Digest: Int] {
-        var opened: [Digest: Int] = [:]
+    /// The slots of each vault, and what opens them.
+    struct Opened {
+        let held: [[HeldSlot]]
+        /// Which of the keys opens a slot, by the slot's name; slots that none opens are left out.
+        var places: [Digest: Int] = [:]
+        var bundles: [Digest: KeyBundle] = [:]
+    }
+
+    func open(_ keys: [SlotKey]) throws(Failure) -> Opened {
+        var opened = Opened(held: try heldSlots())
         var closed: Set<Digest> = []
-        for slot in held.joined() where opened[slot.digest] == nil && !closed.contains(slot.digest) {
+        for slot in opened.held.joined() where closed.insert(slot.digest).inserted {
             guard let content = slot.slot else { continue }
-            closed.insert(slot.digest)
-            for (place, key) in keys.enumerated() where opened[slot.digest] == nil {
+            for (place, key) in keys.enumerated() where opened.places[slot.digest] == nil {
                 do throws(Failure) {
-                    _ = try content.unwrap(key)
-                    opened[slot.digest] = place
+                    opened.bundles[slot.digest] = try content.unwrap(key)
+                    opened.places[slot.digest] = place
                 } catch {
                     guard error.code == .refused || error.code == .damaged else { throw error }
                 }
@@ -95,17 +108,44 @@ extension KeyChange {
         return opened
     }
 
+    /// The bundle with the private halves that slots hold besides, of every generation that some vault has not retired: a
+    /// copy may need one that its origin has let go.
+    func whole(_ opened: Opened) -> KeyBundle {
+        var whole = bundle
+        for other in opened.bundles.sorted(by: { $0.key < $1.key }).map(\.value) where other.repository == whole.repository {
+            whole.add(
+                other.readers.filter { reader in
+                    vaults.contains { vault in
+                        let state = vault.log.state
+                        return reader.generation >= state.oldestReader && Repository.isListed(reader, state)
+                    }
+                })
+        }
+        return whole
+    }
+
+    /// - Throws: `.refused` when some vault has a snapshot that these keys do not open.
+    private func requireNeeded(of bundle: KeyBundle, _ who: String) throws(Failure) {
+        for vault in vaults {
+            let state = vault.log.state
+            let generations = Set(bundle.readers.filter { Repository.isListed($0, state) }.map(\.generation))
+            guard state.needsMore(than: generations) else { continue }
+            throw Failure(
+                .refused,
+                "\(who) hold the keys of reader generations that snapshots in \(vault.store.location) need",
+                advice: "Nothing was changed. `breakwater repository keys rotate` with that vault named seals them to new keys.")
+        }
+    }
+
     /// Wraps a bundle anew for every key whose slots a vault holds, and then deletes those.
     ///
     /// 1. Every slot must be opened by one of the keys: one that is not would go on holding the old keys alone.
     /// 2. The new slots are put in each vault. 3. `middle` is done; if it is refused, the new slots are taken away again.
     /// 4. The old slots are deleted.
     func rewrap(
-        _ new: KeyBundle, for keys: [SlotKey], cost: Slot.Cost, doing middle: () throws -> Void
+        _ new: KeyBundle, _ opened: Opened, for keys: [SlotKey], cost: Slot.Cost, doing middle: () throws -> Void
     ) throws {
-        let held = try heldSlots()
-        let opened = try slots(held, openedBy: keys)
-        if let other = held.joined().first(where: { $0.slot != nil && opened[$0.digest] == nil }) {
+        if let other = opened.held.joined().first(where: { $0.slot != nil && opened.places[$0.digest] == nil }) {
             throw Failure(
                 .refused,
                 "slot \(other.digest.hex.prefix(12)) does not open by what was given, so it cannot take up new keys",
@@ -113,8 +153,8 @@ extension KeyChange {
         }
         var wrapped: [Int: Slot] = [:]
         var put: [(Repository, Slot)] = []
-        for (vault, slots) in zip(vaults, held) {
-            for place in Set(slots.compactMap { opened[$0.digest] }).sorted() {
+        for (vault, slots) in zip(vaults, opened.held) {
+            for place in Set(slots.compactMap { opened.places[$0.digest] }).sorted() {
                 let slot = try wrapped[place] ?? Slot.wrap(new, keys[place], cost: cost, surroundings: surroundings)
                 wrapped[place] = slot
                 try vault.putSlot(slot.bytes)
@@ -131,6 +171,6 @@ extension KeyChange {
             }
             throw failure
         }
-        for (vault, slots) in zip(vaults, held) { for slot in slots { try vault.delete(slot) } }
+        for (vault, slots) in zip(vaults, opened.held) { for slot in slots { try vault.delete(slot) } }
     }
 }

@@ -56,17 +56,15 @@ extension Repository {
         state.readers[reader.generation] == reader.publicKey
     }
 
-    /// The bundle with the reader keys of further slots, which are opened only when the newest generation of the log is
-    /// not in it. Keys that the log lists come first.
+    /// The bundle with the reader keys of further slots, which are opened only while a generation that the log has not
+    /// retired is not in it. Keys that the log lists come first.
     static func complete(_ bundle: KeyBundle, _ search: inout SlotSearch, _ state: LogState) -> KeyBundle {
         var whole = bundle
-        func hasNewest() -> Bool {
-            whole.readers.contains { $0.generation == state.newestReader && isListed($0, state) }
-        }
-        while !hasNewest(), let other = search.next() {
+        while !state.generationsInUse.isSubset(of: whole.readers.filter { isListed($0, state) }.map(\.generation)),
+            let other = search.next()
+        {
             guard other.repository == bundle.repository else { continue }
-            let known = Set(whole.readers.map(\.publicKey))
-            whole.readers += other.readers.filter { !known.contains($0.publicKey) }
+            whole.add(other.readers)
         }
         whole.readers = whole.readers.filter { isListed($0, state) } + whole.readers.filter { !isListed($0, state) }
         return whole
@@ -79,5 +77,13 @@ extension Repository {
             "repository \(repository) was destroyed by its owner: \(location) holds nothing that can be opened",
             advice:
                 "Its keys are gone in this vault and in every copy that has learned of it. Nothing brings them back.")
+    }
+}
+
+extension KeyBundle {
+    /// Adds the private halves that are not in it.
+    mutating func add(_ others: [ReaderKey]) {
+        let known = Set(readers.map(\.publicKey))
+        readers += others.filter { !known.contains($0.publicKey) }
     }
 }

@@ -56,6 +56,19 @@ extension LogState {
         return known.filter { $0.value > 0 }
     }
 
+    /// Reader generations that were made and not retired.
+    var generationsInUse: Set<UInt32> { Set(readers.keys.filter { $0 >= oldestReader }) }
+
+    /// Whether a snapshot that is needed here does not open by these generations.
+    func needsMore(than generations: Set<UInt32>) -> Bool {
+        let missing = generationsInUse.subtracting(generations)
+        guard !missing.isEmpty else { return false }
+        let known = sealedGenerations
+        return neededSnapshots.contains { snapshot in
+            snapshot.clear.envelopes.contains { missing.contains(known[$0.session] ?? 0) }
+        }
+    }
+
     /// Snapshots that are not forgotten, or that a claim holds.
     package var neededSnapshots: [Committed] {
         let claimed = Set(claims.values.compactMap(\.scope.snapshot))

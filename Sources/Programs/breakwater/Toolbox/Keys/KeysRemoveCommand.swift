@@ -19,7 +19,7 @@ struct KeysRemoveCommand: EngineCommand {
     func perform(_ bench: Workbench) throws -> Int32 {
         let change = try options.open(bench)
         let digest = try find(change.vaults)
-        try change.remove(digest)
+        try change.remove(digest, knowing: [try options.passphrase.read(bench.console)])
         try bench.console.say("Removed key slot \(digest.brief).")
         try options.remindOfOthers(bench)
         try bench.console.tell([("event", "result"), ("removed", .text(digest.hex))])
