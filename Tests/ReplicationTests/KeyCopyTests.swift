@@ -105,6 +105,65 @@ struct KeyCopyTests {
         }
     }
 
+    /// The copy keeps what its origin forgot, sealed to a generation that the origin has retired since: then it has slots of
+    /// both under one passphrase, and whatever is changed by it must not lose either. Which slot comes first is chance.
+    private enum Change: CaseIterable { case none, replace, replaceInBoth, rewrap, rotate, rotateInBoth }
+
+    @Test(arguments: 0..<4) func noChangeOfKeysLosesWhatACopyStillNeeds(chance: UInt64) throws {
+        for change in Change.allCases {
+            let pair = try Pair(seed: 70 + chance)
+            let content = pair.surroundings.random(50_000)
+            let kept = try pair.backUp(content)
+            _ = try pair.replicator().run()
+            try pair.backUp(content + [1])
+            _ = try pair.open(pair.origin).forget([kept])
+            _ = try self.change(pair).rotate([key], cost: .light)
+            _ = try self.change(pair).retire([key], cost: .light)
+            _ = try pair.replicator().run()
+            let state = try pair.open(pair.copy).log.state
+            try #require(state.oldestReader == 1 && state.newestReader == 2)
+            let new = SlotKey.passphrase(Array("new".utf8))
+            func keys(_ stores: [StrictStore]) throws -> KeyChange {
+                try KeyChange(try stores.map { try pair.open($0) }, surroundings: pair.surroundings)
+            }
+            var opener = key
+            switch change {
+            case .none: break
+            case .replace, .replaceInBoth, .rewrap:
+                let stores = change == .replaceInBoth ? [pair.origin, pair.copy] : [pair.copy]
+                _ = try keys(stores).replace(key, by: new, onlyWay: change == .rewrap, cost: .light)
+                opener = new
+            case .rotate: #expect(try keys([pair.copy]).rotate([key], cost: .light).left.isEmpty)
+            case .rotateInBoth: #expect(try keys([pair.origin, pair.copy]).rotate([key], cost: .light).left.isEmpty)
+            }
+            let copy = try Repository.open(
+                pair.copy, .slot(opener), heads: NoHeadMemory(), surroundings: pair.surroundings)
+            let found = try copy.findSnapshot(kept.hex)
+            #expect(found.id == kept, "\(change)")
+            #expect(try Checker.check(copy).findings.isEmpty, "\(change)")
+        }
+    }
+
+    /// Neither of the two slots goes while a snapshot needs what it alone has.
+    @Test func theLastSlotWithKeysThatSomethingNeedsStays() throws {
+        let pair = try Pair(seed: 75)
+        let kept = try pair.backUp(pair.surroundings.random(50_000))
+        _ = try pair.replicator().run()
+        try pair.backUp([1])
+        _ = try pair.open(pair.origin).forget([kept])
+        _ = try change(pair).rotate([key], cost: .light)
+        _ = try change(pair).retire([key], cost: .light)
+        let before = try Set(pair.open(pair.copy).slots().map(\.digest))
+        _ = try pair.replicator().run()
+        let copy = try pair.open(pair.copy)
+        let change = try KeyChange([copy], surroundings: pair.surroundings)
+        let old = try #require(before.first)
+        #expect(throws: Failure(.refused, "")) { try change.remove(old, knowing: [key]) }
+        _ = try copy.forget([kept])
+        try KeyChange([try pair.open(pair.copy)], surroundings: pair.surroundings).remove(old, knowing: [key])
+        #expect(try pair.open(pair.copy).slots().count == 1)
+    }
+
     @Test func aCopyOfADestroyedRepositoryIsDestroyed() throws {
         let pair = try Pair(seed: 63)
         try pair.backUp(pair.surroundings.random(100_000))

@@ -112,7 +112,7 @@ extension KeyChange {
     /// copy may need one that its origin has let go.
     func whole(_ opened: Opened) -> KeyBundle {
         var whole = bundle
-        for other in opened.bundles.sorted(by: { $0.key < $1.key }).map(\.value) where other.repository == whole.repository {
+        for (_, other) in opened.bundles.sorted(by: { $0.key < $1.key }) where other.repository == whole.repository {
             whole.add(
                 other.readers.filter { reader in
                     vaults.contains { vault in
@@ -133,7 +133,8 @@ extension KeyChange {
             throw Failure(
                 .refused,
                 "\(who) hold the keys of reader generations that snapshots in \(vault.store.location) need",
-                advice: "Nothing was changed. `breakwater repository keys rotate` with that vault named seals them to new keys.")
+                advice: "Nothing was changed. `breakwater repository keys rotate` with that vault named seals them to new "
+                    + "keys.")
         }
     }
 

@@ -77,7 +77,8 @@ extension Log {
         if let mark = held.state.checkpoint, let early = givenUp.min(), early <= mark.state {
             throw Failure(
                 .damaged,
-                "what came of record \(early) of the log in \(store.location) stands in \(mark.object.path), which cannot be read",
+                "what came of record \(early) of the log in \(store.location) stands in \(mark.object.path), "
+                    + "which cannot be read",
                 advice: "Nothing was changed. `breakwater repository repair --from` takes it from a copy of this vault. Everything "
                     + "that is seen can be restored, and copied to a new vault.")
         }
