@@ -133,8 +133,8 @@ extension KeyChange {
             throw Failure(
                 .refused,
                 "\(who) hold the keys of reader generations that snapshots in \(vault.store.location) need",
-                advice: "Nothing was changed. `breakwater repository keys rotate` with that vault named seals them to new "
-                    + "keys.")
+                advice: "Nothing was changed. `breakwater repository keys rotate` with that vault named seals them to "
+                    + "new keys.")
         }
     }
 
