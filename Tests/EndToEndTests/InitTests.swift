@@ -95,7 +95,24 @@ import Testing
                 ("export", ["latest:pc", "--disk", toolbox(place)]),
             ] { isRefused(try toolbox.repository(verb, more, exits: 3), verb) }
         }
+        // Through a part that is not there, which would be made on the way.
+        for place in ["lacking/../vault/inner", "lacking/deep/../../vault/inner", "lacking/../link/inner"] {
+            isRefused(try toolbox.repository("init", vault: place, exits: 3), "init")
+        }
+        #expect(!FileManager.default.fileExists(atPath: toolbox("lacking")))
         #expect(try toolbox.folders("vault") == before)
+        // One that lost its genesis is still one.
+        let genesis = toolbox("vault/log/0000000000000000")
+        try FileManager.default.moveItem(atPath: genesis, toPath: toolbox("genesis"))
+        isRefused(try toolbox.repository("init", vault: "vault/inner", exits: 3), "init")
+        try FileManager.default.moveItem(atPath: toolbox("genesis"), toPath: genesis)
+        #expect(try toolbox.folders("vault") == before)
+        // Folders called as a vault's make none.
+        try toolbox.write("text", "project/log/0000000000000001")
+        try toolbox.write("text", "project/packs/one")
+        try toolbox.repository("init", vault: "lacking/../project/vault")
+        #expect(!FileManager.default.fileExists(atPath: toolbox("lacking")))
+        try toolbox.repository("check", vault: "project/vault")
         // Beside it, and again into a vault that is one, everything goes.
         for _ in 0..<2 {
             let run = try toolbox.run([

@@ -1,3 +1,4 @@
+import ObjectStore
 import Platform
 import Repository
 import Sealing
@@ -46,6 +47,48 @@ struct CheckTests {
         #expect(all.last?.done == 2)
         #expect(all.last?.bytes == report.bytes)
     }
+
+    /// Nothing is wrong with its objects, and none is to be replaced.
+    @Test func aStoreThatGivesNoPartsEndsCheckAndRepair() throws {
+        let damage = try DamageEstate(seed: 43)
+        let store = WholeObjects(damage.store.copy())
+        let before = store.inner.counts
+        for readData in [false, true] {
+            #expect(throws: Failure(.unsuited, "")) { try damage.check(store, readData: readData) }
+        }
+        let other = try Repository.open(
+            damage.store.copy(), .keyless, heads: NoHeadMemory(), surroundings: .seeded(1))
+        var repairer = Repairer(
+            store, .passphrase(damage.estate.passphrase), from: [other], heads: NoHeadMemory(),
+            surroundings: .seeded(2))
+        #expect(throws: Failure(.unsuited, "")) { try repairer.run() }
+        #expect(store.inner.counts.puts == before.puts && store.inner.counts.deletes == before.deletes)
+    }
+}
+
+/// A store, or something on the way to it, that answers with the whole object where a part was asked for.
+private final class WholeObjects: MendingStore {
+    let inner: StrictStore
+
+    init(_ inner: StrictStore) { self.inner = inner }
+
+    var location: String { inner.location }
+    func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8] {
+        guard try inner.length(of: key) == UInt64(range.count) else { throw Failure(.unsuited, "no parts") }
+        return try inner.get(key, range: range)
+    }
+    func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        try inner.put(key, bytes, use: use)
+    }
+    func replace(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        try inner.replace(key, bytes, use: use)
+    }
+    func length(of key: StoreKey) throws(Failure) -> UInt64? { try inner.length(of: key) }
+    func list(prefix: String, after: StoreKey?, limit: Int) throws(Failure) -> [StoredObject] {
+        try inner.list(prefix: prefix, after: after, limit: limit)
+    }
+    func delete(_ key: StoreKey) throws(Failure) { try inner.delete(key) }
+    func space() throws(Failure) -> StoreSpace? { try inner.space() }
 }
 
 /// Damage that a check found, once it is recorded, is never leaned on again; junk under a true id is such damage.

@@ -92,16 +92,22 @@ import Testing
         _ = try estate.restore(snapshot, to: "target")
         let path = try name(in: place)
         try write([9], path)
-        do {
-            // As the other restore holds it.
-            let other = try Directory(at: estate.temporary("target"))
-            #expect(flock(other.number, LOCK_EX | LOCK_NB) == 0)
+        // Into the same target, into one that the other lies in, and into one within it.
+        for filled in [estate.temporary("target"), estate.temporary.path, place] {
+            let other = try Directory(at: filled)
+            let isHeld = FillingLock.hold(other)
+            #expect(isHeld)
             #expect(try estate.restore(snapshot, to: "target", options: update).leftovers == 0)
             #expect(exists(path))
-            flock(other.number, LOCK_UN)
+            FillingLock.release(other)
         }
+        // One beside it has nothing to do with it.
+        let beside = try Directory(at: estate.source)
+        let isHeld = FillingLock.hold(beside)
+        #expect(isHeld)
         #expect(try estate.restore(snapshot, to: "target", options: update).leftovers == 1)
         #expect(!exists(path))
+        FillingLock.release(beside)
     }
 
     @Test func imagesOfKilledRestoresGoAndThoseUnderWayStay() throws {

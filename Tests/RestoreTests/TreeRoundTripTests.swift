@@ -169,12 +169,34 @@ import Testing
                 modified: .init(seconds: Int64(number), nanoseconds: 5),
                 extendedAttributes: [.init(name: Array("user.x".utf8), value: [UInt8(number)])], content: .empty)
         }
-        for entry in all { try made.append(Array("a/".utf8) + entry.name, entry) }
+        for entry in all { made.append(Array("a/".utf8) + entry.name, entry) }
         var met: [TreeEntry] = []
         try made.forEachBackwards { path, entry in
             #expect(path == Array("a/".utf8) + entry.name)
             met.append(entry)
         }
         #expect(met == all.reversed() && files == (limit < 1 << 20 ? 1 : 0))
+    }
+
+    /// A place that takes no file, and one that is full from the start.
+    @Test(arguments: ["/proc/breakwater", "/dev/full"]) func directoriesStayInMemoryWhereNoFileTakesThem(
+        file: String
+    ) throws {
+        var asked = 0
+        let made = MadeDirectories(limit: 1000) { () throws(Failure) in
+            asked += 1
+            return try Descriptor.open(file, O_RDWR)
+        }
+        let names = (0..<100).map { Array("\($0)".utf8) }
+        for name in names {
+            made.append(
+                name,
+                TreeEntry(
+                    name: name, kind: .directory, mode: 0o700, owner: 3, group: 4,
+                    modified: .init(seconds: 1, nanoseconds: 2), extendedAttributes: [], content: .empty))
+        }
+        var met: [[UInt8]] = []
+        try made.forEachBackwards { path, _ in met.append(path) }
+        #expect(met == names.reversed() && asked == 1)
     }
 }

@@ -147,10 +147,10 @@ import Testing
                 _ = try store.get(key, range: range)
                 Issue.record("\(range) was given")
             } catch {
-                #expect(error.code == .refused && error.what.contains("a whole object"), "\(range): \(error)")
+                #expect(error.code == .unsuited && error.what.contains("a whole object"), "\(range): \(error)")
             }
         }
-        #expect(throws: Failure(.refused, "")) { try StoreProbe.run(on: store, .seeded(3)) }
+        #expect(throws: Failure(.unsuited, "")) { try StoreProbe.run(on: store, .seeded(3)) }
     }
 
     @Test func aVaultOpenForReadingChangesNothing() throws {
@@ -166,7 +166,7 @@ import Testing
         server.script([.answered(HTTPAnswer(status: 206, content: [1, 1]))])
         #expect(throws: Failure(.damaged, "")) { try store.get(key, range: 0..<3) }
         server.script([.answered(HTTPAnswer(status: 200, content: [1, 1]))])
-        #expect(throws: Failure(.refused, "")) { try store.get(key, range: 5..<8) }
+        #expect(throws: Failure(.unsuited, "")) { try store.get(key, range: 5..<8) }
         func list(_ keys: [String]) -> ServerDouble.Fate {
             let entries = keys.map { "<Contents><Key>\($0)</Key><Size>1</Size></Contents>" }.joined()
             let text = "<ListBucketResult><IsTruncated>true</IsTruncated>\(entries)</ListBucketResult>"

@@ -41,7 +41,7 @@ package struct Problem: Codable, Sendable, Equatable {
     package static func status(of code: Failure.Code) -> Int {
         switch code {
         case .usage: 400
-        case .refused: 403
+        case .refused, .unsuited: 403
         case .notFound: 404
         case .exists, .cancelled: 409
         case .damaged: 416

@@ -3,11 +3,12 @@ package import Repository
 import Sealing
 
 /// The directories that a restore has made, to be gone through backwards when everything lies in them: the last ones in memory,
-/// those before in a file without a name.
+/// those before in a file without a name. Where no such file can be made, or it takes no more, the others stay in memory as
+/// well: the file only saves memory, and a restore that ended for want of it would leave its directories closed.
 package final class MadeDirectories {
     private var recent: [(path: [UInt8], entry: TreeEntry)] = []
     private var size = 0
-    private let limit: Int
+    private var limit: Int
     private let makeFile: () throws(Failure) -> Descriptor
     private var file: File?
     /// Where in the file each piece lies, in the order of the directories.
@@ -26,15 +27,18 @@ package final class MadeDirectories {
         self.makeFile = makeFile
     }
 
-    /// - Throws: when the file cannot be made or written.
-    package func append(_ path: [UInt8], _ entry: TreeEntry) throws(Failure) {
+    package func append(_ path: [UInt8], _ entry: TreeEntry) {
         var entry = entry
         // What lies in it is not asked for any more.
         entry.content = .empty
         recent.append((path, entry))
         size += 200 + path.count + entry.name.count
         for attribute in entry.extendedAttributes { size += 64 + attribute.name.count + attribute.value.count }
-        if size >= limit { try spill() }
+        guard size >= limit else { return }
+        do throws(Failure) { try spill() } catch {
+            // What the file has of these is behind its last piece, and not read.
+            limit = .max
+        }
     }
 
     private func spill() throws(Failure) {

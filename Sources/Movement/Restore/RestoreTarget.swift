@@ -12,24 +12,27 @@ final class RestoreTarget: Sendable {
     private let existing: RestoreOptions.Existing
     private let inherits: Bool
     private let surroundings: Surroundings
-    /// No other restore fills the target meanwhile, which could be about to name its temporary files. Never so where the
-    /// file system does not know locks.
-    private let isAlone: Bool
+    private let scratch: String
+    /// Other restores see that this one fills the target. Where they could not, this one would not see them either.
+    private let isMarked: Bool
 
-    init(_ path: AbsolutePath, existing: RestoreOptions.Existing, surroundings: Surroundings) throws(Failure) {
+    /// - Parameter scratch: the directory for temporary files, used where the target takes none.
+    init(
+        _ path: AbsolutePath, existing: RestoreOptions.Existing, scratch: String, surroundings: Surroundings
+    ) throws(Failure) {
         try Directory.make(at: path.bytes)
         let root = try Directory(at: path.bytes)
         let attributes = try? FileAttributes(of: root.number, located: false, label: root.label).extended()
         inherits = (attributes ?? []).contains { $0.name == Array("system.posix_acl_default".utf8) }
         label = path.description
         shelf = try DirectoryShelf(root)
-        isAlone = flock(shelf.root.directory.number, LOCK_EX | LOCK_NB) == 0
+        isMarked = FillingLock.hold(shelf.root.directory)
         self.existing = existing
+        self.scratch = scratch
         self.surroundings = surroundings
     }
 
-    /// A lock belongs to the open file, which a child has too that another thread is just starting.
-    deinit { flock(shelf.root.directory.number, LOCK_UN) }
+    deinit { FillingLock.release(shelf.root.directory) }
 
     // MARK: - Before anything is made
 
@@ -61,12 +64,17 @@ final class RestoreTarget: Sendable {
     // MARK: - What a restore that was killed has left
 
     /// The names of its temporary files in a directory below the target. Comfort only: in a directory that cannot be looked
-    /// through they stay, and hurt nothing.
+    /// through, or that another restore may be filling, they stay, and hurt nothing.
     func leftovers(in path: [UInt8]) -> Set<[UInt8]> {
-        guard isAlone, let open = try? shelf.directory(path), let entries = try? open.directory.entries() else {
+        guard isMarked, let open = try? shelf.directory(path), let entries = try? open.directory.entries() else {
             return []
         }
-        return Set(entries.map(\.name).filter(open.temporaries.matches))
+        let names = Set(entries.map(\.name).filter(open.temporaries.matches))
+        // Asked only now: whoever made one of these and is still at work held its lock before.
+        guard !names.isEmpty, !FillingLock.isHeld(around: open.directory, besides: shelf.root.directory) else {
+            return []
+        }
+        return names
     }
 
     /// Takes those away that are files, as all of them are.
@@ -78,12 +86,18 @@ final class RestoreTarget: Sendable {
         }
     }
 
-    /// A file of the restore's own, which goes with it.
+    /// A file of the restore's own, which goes with it: in the target, or where this user may not write there, in the
+    /// directory for temporary files.
     func makeNamelessFile() throws(Failure) -> Descriptor {
-        let root = shelf.root
-        let name = root.temporaries.make(surroundings)
-        let file = try root.directory.file(name, O_RDWR | O_CREAT | O_EXCL)
-        _ = try root.directory.remove(name)
+        do throws(Failure) { return try makeNamelessFile(in: shelf.root) } catch {
+            return try makeNamelessFile(in: DirectoryShelf.Open(Directory(at: scratch)))
+        }
+    }
+
+    private func makeNamelessFile(in open: DirectoryShelf.Open) throws(Failure) -> Descriptor {
+        let name = open.temporaries.make(surroundings)
+        let file = try open.directory.file(name, O_RDWR | O_CREAT | O_EXCL)
+        _ = try open.directory.remove(name)
         return file
     }
 

@@ -10,7 +10,7 @@ package import Platform
 package struct TemporaryName: Sendable {
     /// Of what: a run of one kind leaves alone what one of the other kind is about to name.
     package enum Purpose: String, Sendable {
-        /// One of the many of a tree, whose target is locked.
+        /// One of the many of a tree, whose target is locked (`FillingLock`).
         case file
         /// A file by itself, which is locked: an image, an archive (`NewFile`).
         case alone = "disk"

@@ -52,7 +52,9 @@ package enum TreeRestore {
 
         init(_ plan: RestorePlan, to path: AbsolutePath, _ surroundings: Surroundings) throws {
             self.plan = plan
-            target = try RestoreTarget(path, existing: plan.options.existing, surroundings: surroundings)
+            target = try RestoreTarget(
+                path, existing: plan.options.existing, scratch: plan.reader.repository.resources.scratch,
+                surroundings: surroundings)
             delivery = Delivery(target, watch: plan.options.watch)
             made = MadeDirectories { [target] () throws(Failure) in try target.makeNamelessFile() }
         }
@@ -91,7 +93,7 @@ package enum TreeRestore {
                 guard let isNew = target.makeDirectory(visit) else { return false }
                 if !isNew { sweep(visit.path, holding: visit.entry.content) }
                 // A directory that stood and only leads on keeps its own attributes.
-                if isNew || !visit.isPassage { try made.append(visit.path, visit.entry) }
+                if isNew || !visit.isPassage { made.append(visit.path, visit.entry) }
             case .file:
                 if try !isFurtherName(visit) { try restoreFile(visit) }
             case .symbolicLink, .fifo, .socket, .blockDevice, .characterDevice:

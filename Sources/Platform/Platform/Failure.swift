@@ -9,6 +9,8 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
         case usage
         /// Understood, and not allowed: a wrong key, a rule of the log, a roll-back, a missing right.
         case refused
+        /// A store does not do what a vault wants of it, whatever object is asked for: nothing is said of any.
+        case unsuited
         /// The thing named does not exist.
         case notFound
         /// Put-if-absent found the name taken.
@@ -32,7 +34,7 @@ package struct Failure: Error, Sendable, CustomStringConvertible {
         package var exitCode: Int32 {
             switch self {
             case .usage: 2
-            case .refused: 3
+            case .refused, .unsuited: 3
             case .notFound: 4
             case .partial: 5
             case .exists, .damaged, .full, .unknownOutcome, .cancelled, .failed: 6

@@ -30,7 +30,8 @@ package protocol ObjectStore: Sendable {
     func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure)
 
     /// Exactly `range` of the object.
-    /// - Throws: `.notFound`, `.damaged` (shorter than the range), `.unreachable`, `.failed`.
+    /// - Throws: `.notFound`, `.damaged` (shorter than the range), `.unsuited` (no parts are to be had), `.unreachable`,
+    ///   `.failed`.
     func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8]
 
     /// The object's length in bytes, or nil when it is not there.

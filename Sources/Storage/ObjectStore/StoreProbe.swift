@@ -10,7 +10,7 @@ package enum StoreProbe {
 
     /// Puts an object under `probe/`, and sees that a second put is refused, that what was put reads back, whole
     /// and in part, and that it is gone once deleted.
-    /// - Throws: `.refused` when the contract is not kept; what the store throws when it does not work at all.
+    /// - Throws: `.refused` or `.unsuited` when the contract is not kept; what the store throws when it does not work at all.
     package static func run(on store: any ObjectStore, _ surroundings: Surroundings) throws(Failure) {
         let mark = surroundings.random(16)
         guard let key = StoreKey(folder + "/" + Hex.encode(mark)) else {

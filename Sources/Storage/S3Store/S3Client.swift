@@ -27,7 +27,7 @@ package struct S3Client: Sendable {
 
     /// Sends a call until it is answered by more than "try again".
     /// - Parameter what: what is being done, for people.
-    /// - Throws: `.unreachable`; `.refused` for a server that is not trusted; `.failed`. For a call that changes
+    /// - Throws: `.unreachable`; `.refused` for a server that is not trusted; `.unsuited`; `.failed`. For a call that changes
     ///   something, `.unknownOutcome` once it may have been carried out.
     package func send(_ what: String, _ call: S3Call, _ body: Payload? = nil) throws(Failure) -> Settled {
         var mayHaveHappened = false
@@ -127,7 +127,7 @@ package struct S3Client: Sendable {
     /// Of an answer to a call for a part of an object that brings the whole: nothing is wrong with the object.
     package func partsIgnored(_ what: String) -> Failure {
         Failure(
-            .refused, "\(what): \(settings.endpoint.host) answers with a whole object where a part was asked for",
+            .unsuited, "\(what): \(settings.endpoint.host) answers with a whole object where a part was asked for",
             advice: "That says nothing of what is stored. A vault wants a store that gives parts (the header Range), "
                 + "and nothing on the way to it that takes that away")
     }

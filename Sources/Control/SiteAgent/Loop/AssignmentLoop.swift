@@ -164,7 +164,7 @@ package struct AssignmentLoop: Service {
     private static func mayHelpToRetry(_ code: Failure.Code) -> Bool {
         switch code {
         case .unreachable, .unknownOutcome, .failed, .full, .cancelled: true
-        case .usage, .refused, .notFound, .exists, .partial, .damaged: false
+        case .usage, .refused, .unsuited, .notFound, .exists, .partial, .damaged: false
         }
     }
 

@@ -8,21 +8,22 @@ import S3Store
 extension Workbench {
     static func isInBucket(_ vault: String) -> Bool { vault.hasPrefix(S3Address.scheme) }
 
-    /// Makes the directory of a vault where it lacks, outside of every other vault, and does `body`. When that fails, the
-    /// directories that were made are taken away again, unless something was put there.
+    /// Makes the directory of a vault where it lacks, outside of every other vault, and does `body` with its path. When that
+    /// fails, the directories that were made are taken away again, unless something was put there.
     ///
     /// A bucket is its owner's to make, since it has a region, rights and rules; of its address is only seen whether it
     /// serves for writing, before anything is asked there.
-    func inPlace<Result>(of vault: String, _ body: () throws -> Result) throws -> Result {
+    func inPlace<Result>(of vault: String, _ body: (String) throws -> Result) throws -> Result {
         try RawArguments.requireVault(vault)
         guard !Self.isInBucket(vault) else {
             _ = try S3Vault.lock(of: try S3Address(vault), for: .writing)
-            return try body()
+            return try body(vault)
         }
+        let vault = VaultFolder.settled(vault)
         try VaultFolder.requireOutside(Array(vault.utf8), isVault: true)
         let made = try DirectoryStore.makeRoot(at: vault)
         do {
-            return try body()
+            return try body(vault)
         } catch {
             // One that is not empty stays, and those above it; the first error is the one to tell.
             for path in made.reversed() { unsafe Name.with(path) { _ = unsafe rmdir($0) } }

@@ -38,13 +38,13 @@ struct CopyCommand: MemoryBoundCommand {
             throw Failure(
                 .notFound, "there is no repository in \(origin.location)", advice: "Check the path of --from.")
         }
-        return try bench.inPlace(of: target) {
-            let found = try bench.store(at: target, .reading)
+        return try bench.inPlace(of: target) { place in
+            let found = try bench.store(at: place, .reading)
             var isEmpty = false
-            if try !Workbench.isInBucket(target) && found.length(of: try Record.key(0)) == nil {
+            if try !Workbench.isInBucket(place) && found.length(of: try Record.key(0)) == nil {
                 isEmpty = try VaultFolder.requireVacant(found.location)
             }
-            return try bench.fill(target, wasEmpty: isEmpty) { try copy(origin, to: $0, bench, since: start) }
+            return try bench.fill(place, wasEmpty: isEmpty) { try copy(origin, to: $0, bench, since: start) }
         }
     }
 

@@ -18,12 +18,12 @@ struct InitCommand: EngineCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let secret = try passphrase.read(bench.console)
-        return try bench.inPlace(of: vault.path) {
+        return try bench.inPlace(of: vault.path) { place in
             // Looked at before it is opened for writing, which makes and sweeps its folder of temporaries.
-            let found = try bench.store(at: vault.path, .reading)
+            let found = try bench.store(at: place, .reading)
             guard try found.length(of: try Record.key(0)) == nil else { throw taken(found.location) }
-            let isEmpty = try !Workbench.isInBucket(vault.path) && VaultFolder.requireVacant(found.location)
-            return try bench.fill(vault.path, wasEmpty: isEmpty) { try make(in: $0, secret, bench) }
+            let isEmpty = try !Workbench.isInBucket(place) && VaultFolder.requireVacant(found.location)
+            return try bench.fill(place, wasEmpty: isEmpty) { try make(in: $0, secret, bench) }
         }
     }
 

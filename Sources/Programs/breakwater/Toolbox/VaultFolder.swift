@@ -57,6 +57,30 @@ enum VaultFolder {
         }
     }
 
+    /// The path without each `..` that takes away a part before it that is not there. To make a directory the system would
+    /// make that part first, and until then nothing behind it could be looked at. What is there is left to the system, since
+    /// a link leads elsewhere.
+    static func settled(_ path: String) -> String {
+        let (current, parent) = ([UInt8(ascii: ".")], [UInt8(ascii: "."), UInt8(ascii: ".")])
+        let bytes = Array(path.utf8)
+        let start: [UInt8] = bytes.first == slash ? [slash] : []
+        var (parts, lacking, isChanged): ([[UInt8]], Int, Bool) = ([], 0, false)
+        for part in bytes.split(separator: slash).map(Array.init) where part != current {
+            if part == parent, lacking > 0, parts.last != parent {
+                parts.removeLast()
+                lacking -= 1
+                isChanged = true
+                continue
+            }
+            parts.append(part)
+            let place = start + Array(parts.joined(separator: [slash]))
+            if lacking > 0 || !isThere(place) { lacking += 1 }
+        }
+        guard isChanged else { return path }
+        return parts.isEmpty && start.isEmpty
+            ? "." : String(decoding: start + Array(parts.joined(separator: [slash])), as: UTF8.self)
+    }
+
     private static let slash = UInt8(ascii: "/")
 
     /// Without links; nil where nothing is.
@@ -68,8 +92,19 @@ enum VaultFolder {
         }
     }
 
+    private static func isThere(_ path: [UInt8]) -> Bool { unsafe Name.with(path) { unsafe access($0, F_OK) == 0 } }
+
+    /// By its genesis, or by any object but a pack, whose names nothing else bears: one that lost its genesis can be repaired.
     private static func holdsVault(_ place: AbsolutePath) throws(Failure) -> Bool {
         let genesis = place.bytes + [slash] + Array(try Record.key(0).text.utf8)
-        return unsafe Name.with(genesis) { unsafe access($0, F_OK) == 0 }
+        if isThere(genesis) { return true }
+        return ObjectKind.allCases.contains { kind in
+            guard let folder = try? Directory(at: place.bytes + [slash] + Array(kind.folder.utf8)),
+                let entries = try? folder.entries()
+            else { return false }
+            return entries.contains { entry in
+                ObjectName(path: "\(kind.folder)/" + String(decoding: entry.name, as: UTF8.self)) != nil
+            }
+        }
     }
 }

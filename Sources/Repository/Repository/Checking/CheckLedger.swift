@@ -105,10 +105,10 @@ struct CheckTrouble: Error {
     }
 
     /// What a failed look at an object says of it.
-    /// - Throws: what says nothing of the object: no answer, or being asked to stop.
+    /// - Throws: what says nothing of the object: no answer, a store that serves for none, or being asked to stop.
     static func of(_ failure: Failure) throws(Failure) -> CheckTrouble {
+        guard failure.isOfOneObject else { throw failure }
         switch failure.code {
-        case .cancelled, .unreachable: throw failure
         case .notFound: return CheckTrouble(.missing, "it is not there")
         case .damaged: return CheckTrouble(.altered, failure.what)
         default: return CheckTrouble(.unreadable, failure.what)

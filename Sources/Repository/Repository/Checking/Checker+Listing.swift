@@ -81,7 +81,7 @@ extension Checker {
         do throws(Failure) {
             bytes = try repository.objects.read(name)
         } catch {
-            guard error.code != .cancelled, error.code != .unreachable else { throw error }
+            guard error.isOfOneObject else { throw error }
             return
         }
         guard let manifest = try? Manifest(bytes, root: state.charter.root, repository: state.repository),
@@ -136,7 +136,7 @@ extension Checker {
         do throws(Failure) {
             return try repository.objects.read(name)
         } catch {
-            guard error.code != .cancelled, error.code != .unreachable else { throw error }
+            guard error.isOfOneObject else { throw error }
             return nil
         }
     }

@@ -62,7 +62,7 @@ package final class Checker: Sendable {
     }
 
     /// - Parameter progress: called from several threads, after every object.
-    /// - Throws: `.unreachable` or `.cancelled` from the store, and nothing on account of damage.
+    /// - Throws: `.unreachable`, `.unsuited` or `.cancelled` from the store, and nothing on account of damage.
     package static func check(
         _ repository: Repository, _ options: Options = .init(),
         progress: @escaping @Sendable (Progress) -> Void = { _ in }

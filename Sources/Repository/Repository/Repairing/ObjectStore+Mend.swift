@@ -34,7 +34,7 @@ extension MendingStore {
 }
 
 extension Failure {
-    /// It says something of one object, and the others can go on: neither that the store does not answer, nor that the
-    /// work is to stop.
-    var isOfOneObject: Bool { ![.cancelled, .unreachable, .unknownOutcome].contains(code) }
+    /// It says something of one object, and the others can go on: neither that the store does not answer or serves for
+    /// none of them, nor that the work is to stop.
+    var isOfOneObject: Bool { ![.cancelled, .unreachable, .unknownOutcome, .unsuited].contains(code) }
 }
