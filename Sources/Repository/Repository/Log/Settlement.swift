@@ -79,8 +79,8 @@ extension Log {
                 .damaged,
                 "what came of record \(early) of the log in \(store.location) stands in \(mark.object.path), "
                     + "which cannot be read",
-                advice: "Nothing was changed. `breakwater repository repair --from` takes it from a copy of this vault. "
-                    + "Everything that is seen can be restored, and copied to a new vault.")
+                advice: "Nothing was changed. `breakwater repository repair --from` takes it from a copy of this "
+                    + "vault. Everything that is seen can be restored, and copied to a new vault.")
         }
         let settled = givenUp.isEmpty ? held : try read(leavingOut: givenUp)
         guard settled.state.headHash == held.state.headHash else {
