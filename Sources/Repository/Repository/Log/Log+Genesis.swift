@@ -79,7 +79,7 @@ extension Log {
                         + "be this vault's. Another vault of the repository serves by itself: restore from it, and make a "
                         + "new one of it with `breakwater repository copy`."
                     : "Nothing was changed. `breakwater repository repair --from`, with the passphrase, takes it from a copy "
-                        + "that was made of this vault, which mirrors its log; `--also` reads it from there.")
+                        + "that was made of this vault, which mirrors its log.")
         }
         return nil
     }
