@@ -195,6 +195,10 @@ import Testing
         #expect(entries["\(estate.source)/vault"] == nil)
         #expect(entries["\(estate.source)/file"] != nil)
         #expect(report.isComplete)
+        // Alone it is no backup, and no rights would make it one.
+        let (_, alone, _) = try estate.capture(["\(estate.source)/vault"], options: options)
+        let emptiness = try #require(alone.emptiness)
+        #expect(emptiness.what.contains("the vault that it goes to") && !emptiness.advice.contains("owner"))
     }
 
     @Test func namesOfOneFileAreReadOnceAndShareANumber() throws {

@@ -26,6 +26,8 @@ struct CollectCommandTests {
         let dry = try box.repository("forget", ["--keep-last", "1", "--dry-run"])
         #expect(
             try dry.events("snapshot").filter { $0["stays"] as? Bool == true }.map { $0["id"] as? String } == [ids[3]])
+        let byID = try box.repository("forget", [ids[1], "--dry-run"]).events("snapshot")
+        #expect(byID.map { $0["id"] as? String } == [ids[1]] && byID.first?["stays"] as? Bool == false)
         #expect(try box.repository("snapshots").objects.count == 4)
         // Three of four is more than half.
         let refused = try box.repository("forget", ["--keep-last", "1"], exits: 3)

@@ -72,6 +72,10 @@ import Testing
             ("restore", ["latest:desk", "--target", toolbox("none")]),
         ] { try asWriter(verb, more, exits: 3) }
         try restores(toolbox)
+        let second = try keys(toolbox, "issue-writer", ["--out", toolbox("second"), "--name", "laptop"])
+        #expect(second.errors.contains("has made 1 snapshot here"), "\(second.errors)")
+        let other = try keys(toolbox, "issue-writer", ["--out", toolbox("other"), "--name", "desktop"])
+        #expect(!other.errors.contains("has made"), "\(other.errors)")
         try keys(toolbox, "revoke", ["laptop"])
         #expect(
             try keys(toolbox, "list").events("writer").filter { $0["revoked"] as? Bool == true }.map {

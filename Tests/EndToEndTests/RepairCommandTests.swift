@@ -191,6 +191,41 @@ import Testing
         #expect(try toolbox.run(check).exit == .code(0))
     }
 
+    /// The site key that lies sealed in the vault tells which of the logs that the copy holds is its own.
+    @Test func aLogThatIsLostWholeComesFromTheCopy() throws {
+        let toolbox = try made()
+        let records = toolbox.objects("log")
+        let was = try records.map { try toolbox.bytes(of: "vault/" + $0) }
+        for record in records { try FileManager.default.removeItem(atPath: toolbox("vault/" + record)) }
+        #expect(try toolbox.repository("snapshots", exits: 6).errors.contains("with the passphrase"))
+        let also = ["--also", toolbox("copy")]
+        #expect(try toolbox.repository("snapshots", also).objects.count == 1)
+        try toolbox.repository("restore", ["latest:desk", "--target", toolbox("target")] + also)
+        #expect(try toolbox.differences("source", "target") == [])
+        let run = try toolbox.repository("repair", ["--from", toolbox("copy")])
+        #expect(try Set(run.events("repaired").compactMap { $0["object"] as? String }) == Set(records))
+        #expect(try records.map { try toolbox.bytes(of: "vault/" + $0) } == was)
+        #expect(try toolbox.repository("check", ["--read-data"]).result["clean"] as? Bool == true)
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+    }
+
+    @Test func aVaultToTakeFromThatIsNamedWronglyKeepsTheOthersFromNothing() throws {
+        let toolbox = try made()
+        let manifest = try #require(toolbox.objects("manifests").first)
+        let wrong = try ["nowhere", "source", "other"].map { name in
+            if name == "other" { try toolbox.repository("init", vault: name) }
+            return toolbox(name)
+        }
+        try FileManager.default.removeItem(atPath: toolbox("vault/" + manifest))
+        for (path, code) in zip(wrong, [4, 4, 3] as [Int32]) {
+            try toolbox.repository("repair", ["--from", path], exits: code)
+        }
+        let all = (wrong + [toolbox("copy")]).flatMap { ["--from", $0] }
+        let run = try toolbox.repository("repair", all)
+        for path in wrong { #expect(run.errors.contains("\(path) is of no help")) }
+        #expect(try run.events("repaired").map { $0["object"] as? String } == [manifest])
+    }
+
     @Test func aKeylessCheckGoesOnWhereItStopped() throws {
         let toolbox = try made()
         func run(_ more: [String], exits code: Int32 = 0) throws -> Toolbox.Run {
@@ -211,13 +246,16 @@ import Testing
         #expect(runs > 2 && objects == whole["objects"] as? Int)
         try toolbox.damage(try longestPack(toolbox))
         var exits: [Int32] = []
+        var recalled: Int?
         repeat {
             let run = try toolbox.run(
                 ["repository", "check", "--vault", toolbox("vault"), "--keyless", "--limit", "20KiB"])
             exits.append(run.exit == .code(0) ? 0 : run.exit == .code(6) ? 6 : -1)
             isComplete = try run.result["roundComplete"] as? Bool == true
+            recalled = try run.result["roundDamagedRuns"] as? Int
         } while !isComplete && exits.count < 100
         #expect(exits.filter { $0 == 6 }.count == 1 && exits.filter { $0 == 0 }.count == exits.count - 1)
+        #expect(recalled == 1)
         _ = try run(["--limit", "many"], exits: 2)
         #expect(
             try toolbox.run(["repository", "check", "--vault", toolbox("vault"), "--limit", "1GiB"]).exit == .code(2))

@@ -104,6 +104,22 @@ import Testing
         #expect(try TreeComparison.differences(estate.source, place) == [])
     }
 
+    /// No other vault helps against what stands in the way.
+    @Test func whatStandsInTheWayIsSaidAndLeft() throws {
+        let estate = try Estate()
+        try write([1], "\(estate.source)/file")
+        let (snapshot, _, _) = try estate.backUp([estate.source])
+        let place = estate.temporary("target") + estate.source + "/file"
+        try Directory.make(at: Array(place.utf8))
+        var options = RestoreOptions()
+        options.existing = .update
+        let report = try estate.restore(snapshot, to: "target", options: options)
+        let failure = try #require(report.failure)
+        #expect(report.lost == 1 && failure.advice.contains("stands in the way"))
+        #expect(!failure.advice.contains("--also"))
+        #expect(try Directory(at: place).entries().isEmpty)
+    }
+
     @Test func aFullDiskEndsTheRestore() throws {
         let estate = try Estate()
         var seed = Seed(3)

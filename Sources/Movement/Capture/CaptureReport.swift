@@ -17,7 +17,11 @@ package struct CaptureReport: Sendable, Equatable {
         package var kind: Kind
         package var path: String
         package var reason: String
-        package var description: String { reason.isEmpty ? "\(kind): \(path)" : "\(kind): \(path): \(reason)" }
+        package var description: String {
+            if reason.isEmpty { return "\(kind): \(path)" }
+            // What the system refused names the path by itself.
+            return reason.contains(path) ? "\(kind): \(reason)" : "\(kind): \(path): \(reason)"
+        }
     }
 
     package var files: UInt64 = 0
@@ -60,7 +64,8 @@ package struct CaptureReport: Sendable, Equatable {
         let reasons = warnings.prefix(3).map(\.description).joined(separator: "; ")
         return Failure(
             .failed, "nothing of what was named could be captured (\(reasons))",
-            advice: "Check its owner and mode, or run with more rights")
+            advice: warnings.contains { $0.kind != .skipped }
+                ? "Check its owner and mode, or run with more rights" : "Name what is to be backed up")
     }
 
     mutating func exclude(_ path: String) {

@@ -99,7 +99,7 @@ package final class TreeCapture {
             report.warn(.unreadable, parent.describe(name), String(systemError: errno))
             return nil
         }
-        let directory = Directory(owning: number, label: label(parent, name))
+        let directory = Directory(owning: number, label: parent.describe(name))
         let status = try directory.status()
         let content = try selection(node, in: directory)
         let attributes = extended(FileAttributes(of: number, located: true, label: directory.label), directory.label)
@@ -197,7 +197,7 @@ package final class TreeCapture {
         _ name: [UInt8], _ seen: FileStatus, in parent: borrowing Directory, on fileSystem: UInt64?, depth: Int
     ) throws -> TreeEntry? {
         if leftOut.contains(Place(seen)) {
-            report.warn(.skipped, parent.describe(name), "it is left out")
+            report.warn(.skipped, parent.describe(name), "a backup does not store the vault that it goes to")
             return nil
         }
         let opened = open(name, seen, in: parent, O_RDONLY | O_DIRECTORY)
@@ -209,7 +209,7 @@ package final class TreeCapture {
             entry.changedWhileRead = true
             return -opened == ENOENT ? nil : entry
         }
-        let directory = Directory(owning: opened, label: label(parent, name))
+        let directory = Directory(owning: opened, label: parent.describe(name))
         let status = try directory.status()
         var content = ContentRef.empty
         if depth > Self.deepest {
@@ -319,9 +319,5 @@ package final class TreeCapture {
             name: name, kind: kind, mode: status.mode, owner: status.owner, group: status.group,
             modified: TreeEntry.Time(seconds: status.modifiedSeconds, nanoseconds: status.modifiedNanoseconds),
             size: kind == .file ? content?.length ?? 0 : 0, extendedAttributes: attributes, content: content)
-    }
-
-    private func label(_ parent: borrowing Directory, _ name: [UInt8]) -> String {
-        parent.label == "/" ? "/" + String(decoding: name, as: UTF8.self) : parent.describe(name)
     }
 }

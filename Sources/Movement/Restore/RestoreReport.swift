@@ -22,6 +22,8 @@ package struct RestoreReport: Sendable {
     package var leftovers: UInt64 = 0
     /// Files, links and directories that were not delivered, or not whole.
     package private(set) var lost: UInt64 = 0
+    /// Those of them in whose place something else stands.
+    private var hindered: UInt64 = 0
     /// Owners, modes and attributes that could not be set; the content is right.
     package private(set) var attributesLost: UInt64 = 0
     /// The first `mostProblems` of both kinds.
@@ -33,6 +35,7 @@ package struct RestoreReport: Sendable {
 
     mutating func lose(_ path: String, _ failure: Failure) {
         lost += 1
+        if failure.code == .exists { hindered += 1 }
         keep(path, failure)
     }
 
@@ -57,8 +60,16 @@ package struct RestoreReport: Sendable {
         let first = problems.prefix(3).map(\.description).joined(separator: "; ")
         return Failure(
             .partial, "restored \(files.counted("file", "files")); \(parts.joined(separator: " and ")): \(first)",
-            advice: lost > 0
-                ? "No file was left with wrong bytes. Name the other vault with --also, or restore them from another snapshot"
-                : "The content is right. Restore as root to set what only root can")
+            advice: advice)
+    }
+
+    private var advice: String {
+        guard lost > 0 else { return "The content is right. Restore as root to set what only root can" }
+        var advice = ["No file was left with wrong bytes"]
+        if hindered > 0 { advice.append("Move away what stands in the way, or restore elsewhere") }
+        if lost > hindered {
+            advice.append("Name the other vault with --also, or restore from another snapshot what was not delivered")
+        }
+        return advice.joined(separator: ". ")
     }
 }

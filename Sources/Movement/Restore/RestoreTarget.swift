@@ -55,7 +55,7 @@ final class RestoreTarget: Sendable {
 
     private func taken(_ path: [UInt8]) -> Failure {
         Failure(
-            .refused, "\(label)/\(String(decoding: path, as: UTF8.self)) exists already",
+            .refused, "\(label == "/" ? "" : label)/\(String(decoding: path, as: UTF8.self)) exists already",
             advice:
                 "Nothing was changed. Restore to an empty directory, or with --update, which replaces files that differ"
         )

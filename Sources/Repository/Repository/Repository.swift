@@ -85,7 +85,8 @@ package final class Repository: Sendable {
         }
         let log = try Log(
             store, expecting: expected, pages: PagesOfAnyVault(own: objects, alternates: alternates), heads: heads,
-            mirrors: mirrors, named: alternates.map(\.store), surroundings: surroundings)
+            mirrors: mirrors, named: alternates.map(\.store), readers: bundle?.readers ?? keys.readers,
+            surroundings: surroundings)
         let state = log.state
         if state.isDestroyed, !access.isKeyless { throw destroyed(state.repository, at: store.location) }
         if let bundle, var rest = search {

@@ -79,6 +79,8 @@ struct CheckPartTests {
         let rest = try round(store, memory, upTo: 200_000)
         #expect(rest.flatMap(\.findings).map(\.object) == [victim])
         #expect(rest.allSatisfy { $0.part?.round == 1 })
+        // The last of them recalls what one of them found.
+        #expect(rest.last?.part?.isRoundComplete == true && rest.last?.part?.damagedRuns == 1)
         // And a place past everything begins the next round at once.
         memory.place.access { $0 = CheckPlace(round: 7, after: "zz") }
         #expect(try Checker.check(try keyless(store), upTo: 1, memory).part?.round == 8)
@@ -89,7 +91,7 @@ struct CheckPartTests {
         let memory = try DirectoryCheckMemory(at: folder("checks"))
         let vault = VaultID.random(.seeded(1))
         #expect(try memory.place(of: vault, at: "here") == nil)
-        let place = CheckPlace(round: 3, after: "packs/ab/cd", bytes: 12)
+        let place = CheckPlace(round: 3, after: "packs/ab/cd", bytes: 12, damagedRuns: 2)
         try memory.keep(place, of: vault, at: "here")
         try memory.keep(CheckPlace(round: 4), of: vault, at: "there")
         #expect(try memory.place(of: vault, at: "here") == place)

@@ -153,8 +153,8 @@ package enum TarExport {
             } catch let failure as Failure where failure.code == .damaged || failure.code == .notFound {
                 throw Failure(
                     .damaged, "/\(String(decoding: path, as: UTF8.self)) is damaged, and the archive ends within it",
-                    advice: "Files before it in the archive are whole. With --check-first it is left out and the rest "
-                        + "is written; --also names another vault to take it from",
+                    advice: "With --check-first it is left out and the rest is written; --also names another vault to "
+                        + "take it from",
                     cause: failure)
             }
             try put(TarMember.padding(after: map.data))

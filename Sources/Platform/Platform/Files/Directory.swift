@@ -111,5 +111,7 @@ package struct Directory: ~Copyable, Sendable {
         }
     }
 
-    package func describe(_ path: [UInt8]) -> String { "\(label)/\(String(decoding: path, as: UTF8.self))" }
+    package func describe(_ path: [UInt8]) -> String {
+        "\(label == "/" ? "" : label)/\(String(decoding: path, as: UTF8.self))"
+    }
 }

@@ -195,25 +195,48 @@ struct Workbench: Sendable {
     }
 
     /// Opens vaults to take from what is damaged in `store`, without a key. What the log of one has lost is read from the
-    /// mirrors in the others and in `store`. One that does not open all the same is of no help, and is named.
+    /// mirrors in the others and in `store`. One that does not open all the same, or holds another repository, is of no help,
+    /// and is named.
     /// - Parameter option: by which they were named.
+    /// - Throws: what is wrong with the first, where all are named wrongly.
     func openSources(
         _ vaults: [String], named option: String, for store: any ObjectStore, _ heads: any HeadMemory
     ) throws(Failure) -> [Repository] {
-        let stores = try vaults.map { vault throws(Failure) in
-            try besides(option) { () throws(Failure) in try self.store(at: vault, .reading) }
+        var wrong: [(name: String, problem: Failure)] = []
+        var damaged = 0
+        var stores: [(name: String, store: any ObjectStore)] = []
+        for vault in vaults {
+            do throws(Failure) {
+                let store = try besides(option) { () throws(Failure) in try self.store(at: vault, .reading) }
+                stores.append((vault, store))
+            } catch {
+                guard [.notFound, .refused].contains(error.code) else { throw error }
+                wrong.append((vault, error))
+            }
         }
+        let meant = Repository.named(in: store)
         var opened: [Repository] = []
-        for other in stores {
+        for (name, other) in stores {
             do throws(Failure) {
                 let source = try besides(option) { () throws(Failure) in
                     try Repository.open(
-                        other, .keyless, heads: heads, surroundings: surroundings, resources: resources,
-                        mirrors: [store] + stores.filter { $0.location != other.location })
+                        other, .keyless, expecting: meant, heads: heads, surroundings: surroundings,
+                        resources: resources,
+                        mirrors: [store] + stores.map(\.store).filter { $0.location != other.location })
                 }
                 opened.append(warned(source))
-            } catch  where error.code == .damaged { console.warn("\(other.location) is of no help: \(error.what)") }
+            } catch {
+                switch error.code {
+                case .damaged:
+                    damaged += 1
+                    console.warn("\(other.location) is of no help: \(error.what)")
+                case .notFound, .refused: wrong.append((name, error))
+                default: throw error
+                }
+            }
         }
+        if opened.isEmpty, damaged == 0, let first = wrong.first { throw first.problem }
+        for (name, problem) in wrong { console.warn("\(name) is of no help: \(problem.what)") }
         return opened
     }
 }

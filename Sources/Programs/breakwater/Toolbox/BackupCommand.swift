@@ -10,7 +10,10 @@ import Sealing
 struct BackupCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup", abstract: "Back up files, disk images, or both, as one snapshot.",
-        discussion: "What the repository holds already is not stored again, whatever its name.")
+        discussion: """
+            What the repository holds already is not stored again, whatever its name. `--writer-file FILE`, a file that \
+            `keys issue-writer` made, serves in place of the passphrase: with it one can back up, and read nothing.
+            """)
 
     @OptionGroup var vault: VaultOptions
     @OptionGroup var passphrase: PassphraseOptions
@@ -87,7 +90,7 @@ struct BackupCommand: MemoryBoundCommand {
             snapshot = try session.commit(run.draft())
         } catch {
             try? memory?.leave()
-            throw giveUp(session, error)
+            throw giveUp(session, in: repository, error)
         }
         if let problem = repository.writeCheckpointAfterWork() { bench.console.warn("\(problem)") }
         // Without it the next backup takes longer, and that is all.
@@ -97,10 +100,18 @@ struct BackupCommand: MemoryBoundCommand {
     }
 
     /// Winds the session up, and adds to the error what has become of it.
-    private func giveUp(_ session: BackupSession, _ error: any Error) -> any Error {
+    private func giveUp(_ session: BackupSession, in repository: Repository, _ error: any Error) -> any Error {
         // That it cannot be wound up as well changes nothing of what is safe; the first error is the one to mend.
         try? session.interrupt()
         guard let failure = error as? Failure else { return error }
+        let state = (try? repository.log.refresh()) ?? repository.log.state
+        if case .certificate(let writer)? = repository.keys.author?.certificate.content,
+            state.revoked.contains(writer.author)
+        {
+            return failure.advising(
+                "Nothing of this backup is visible, and earlier snapshots are untouched. A writer that was revoked stores "
+                    + "nothing any more: ask the repository's owner for a new writer's file")
+        }
         var words =
             failure.code == .unknownOutcome
             ? "Earlier snapshots are untouched; `breakwater repository snapshots` shows whether this one was committed"

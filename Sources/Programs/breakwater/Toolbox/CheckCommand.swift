@@ -28,7 +28,8 @@ struct CheckCommand: MemoryBoundCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("With --keyless: read so much, and the object in hand to its end.", valueName: "10GiB"))
+        help: ArgumentHelp(
+            "With --keyless: read so much and no more, but one object that is longer by itself.", valueName: "10GiB"))
     var limit: ByteCount?
 
     @Flag(name: .long, help: "Name everything that is lost, not only the first 1000 losses of each snapshot.")

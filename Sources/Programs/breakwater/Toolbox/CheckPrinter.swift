@@ -138,6 +138,10 @@ struct CheckPrinter {
                     ? "Round \(part.round) is complete: \(Words.bytes(part.bytes)) were read. The next run begins again."
                     : "Round \(part.round) has come to object \(part.passed) of \(part.of). The next run goes on there."
             )
+            // What was found by a run before is damage still, unless it was repaired since.
+            if part.isRoundComplete, part.damagedRuns > 0 {
+                try console.say("Damage was found by \(Words.count(part.damagedRuns, "run", "runs")) of this round.")
+            }
         }
         if report.orphans > 0 {
             try console.say(
@@ -157,6 +161,7 @@ struct CheckPrinter {
             members += [
                 ("round", .number(part.round)), ("roundComplete", .flag(part.isRoundComplete)),
                 ("roundBytes", .number(part.bytes)), ("passed", .number(part.passed)), ("of", .number(part.of)),
+                ("roundDamagedRuns", .number(part.damagedRuns)),
             ]
         }
         try console.tell(members)

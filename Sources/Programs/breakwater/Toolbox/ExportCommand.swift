@@ -85,13 +85,18 @@ struct ExportCommand: MemoryBoundCommand {
         let reader = try SnapshotReader(repository, found)
         let report: TarExport.Report
         var leftovers: UInt64 = 0
-        if let target {
-            report = try NewFile.write(target, surroundings: bench.surroundings) { new in
-                leftovers = new.leftovers
-                return try TarExport.run(reader, root, options: options) { try new.file.write($0) }
+        do {
+            if let target {
+                report = try NewFile.write(target, surroundings: bench.surroundings) { new in
+                    leftovers = new.leftovers
+                    return try TarExport.run(reader, root, options: options) { try new.file.write($0) }
+                }
+            } else {
+                report = try TarExport.run(reader, root, options: options, write: Console.send)
             }
-        } else {
-            report = try TarExport.run(reader, root, options: options, write: Console.send)
+        } catch let failure as Failure where failure.code == .damaged {
+            throw failure.advising(
+                target == nil ? "Files before it in the archive are whole" : "No archive was left")
         }
         return try conclude(report, reader, target, leftovers, bench)
     }

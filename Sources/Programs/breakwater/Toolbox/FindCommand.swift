@@ -64,11 +64,20 @@ struct FindCommand: MemoryBoundCommand {
         }
         guard matches > 0 else {
             let number = Words.count(UInt64(snapshots.count), "snapshot", "snapshots")
+            guard snapshots.contains(where: { Self.holdsFiles($0) }) else {
+                throw Failure(
+                    .notFound, "nothing in \(number) has a name: there are disks and no files",
+                    advice: "`breakwater repository mount` shows what disks hold.")
+            }
             throw Failure(
                 .notFound, "nothing in \(number) is named \(pattern)",
                 advice: "A pattern stands for a whole name: '*word*' finds names that hold a word.")
         }
         return 0
+    }
+
+    private static func holdsFiles(_ snapshot: Snapshot) -> Bool {
+        snapshot.part.streams.contains { if case .tree = $0.content { true } else { false } }
     }
 
     private func chosen(

@@ -83,7 +83,11 @@ struct ForgetCommand: MemoryBoundCommand {
                 advice: "`breakwater repository snapshots` lists them.")
         }
         let plan = RetentionPlan(points, policy, now: bench.surroundings.now())
-        for verdict in plan.verdicts { try tell(verdict, names[verdict.point.id], bench.console) }
+        for verdict in plan.verdicts {
+            try tell(
+                verdict.point, stays: verdict.stays, verdict.reasons.map(\.words), names[verdict.point.id],
+                bench.console)
+        }
         if !dryRun { try ask(about: plan.going.count, of: points.count, bench) }
         return try conclude(plan.going, of: points.count, repository, bench)
     }
@@ -95,7 +99,14 @@ struct ForgetCommand: MemoryBoundCommand {
             let id = try repository.snapshotID(text)
             if !chosen.contains(id) { chosen.append(id) }
         }
-        if !dryRun { try ask(about: chosen.count, of: all.count, bench) }
+        if dryRun {
+            let (points, names) = try repository.retentionPoints()
+            for point in points where chosen.contains(point.id) {
+                try tell(point, stays: false, ["named by its id"], names[point.id], bench.console)
+            }
+        } else {
+            try ask(about: chosen.count, of: all.count, bench)
+        }
         return try conclude(chosen, of: all.count, repository, bench)
     }
 
@@ -130,16 +141,16 @@ struct ForgetCommand: MemoryBoundCommand {
             advice: "Forget it when that machine has ended.")
     }
 
-    private func tell(_ verdict: RetentionPlan.Verdict, _ name: String?, _ console: Console) throws {
-        let point = verdict.point
-        let reasons = verdict.reasons.map(\.words)
+    private func tell(
+        _ point: RetentionPoint, stays: Bool, _ reasons: [String], _ name: String?, _ console: Console
+    ) throws {
         let time = point.time.map(Words.localTime) ?? "-"
         try console.say(
-            "\(verdict.stays ? "stays" : "goes ")  \(point.id.hex.prefix(12))  \(time)  \(Words.visible(name ?? "?"))  "
+            "\(stays ? "stays" : "goes ")  \(point.id.hex.prefix(12))  \(time)  \(Words.visible(name ?? "?"))  "
                 + reasons.joined(separator: ", "))
         try console.tell([
             ("event", "snapshot"), ("id", .text(point.id.hex)), ("name", .text(name ?? "")),
-            ("time", .text(point.time.map { Words.time($0) } ?? "")), ("stays", .flag(verdict.stays)),
+            ("time", .text(point.time.map { Words.time($0) } ?? "")), ("stays", .flag(stays)),
             ("reasons", .list(reasons.map { .text($0) })),
         ])
     }

@@ -23,7 +23,10 @@ struct PassphraseOptions: ParsableArguments, Sendable {
 
     @Option(
         name: .customLong("writer-file"),
-        help: ArgumentHelp("A writer's file instead: with it one can back up, and read nothing.", valueName: "file"))
+        help: ArgumentHelp(
+            "A writer's file instead: with it one can back up, and read nothing.", valueName: "file",
+            visibility: .hidden))
+    /// `backup` alone takes it, and its help says so; every other command refuses it by name.
     var writerFile: String?
 
     @Option(

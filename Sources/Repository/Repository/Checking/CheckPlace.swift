@@ -3,7 +3,7 @@ package import Sealing
 
 /// Where a check by byte budget goes on: the last object it looked at, in the order of their keys.
 ///
-/// A place says nothing of what was found. Of a vault that changed since (objects collected or new, a log that went
+/// A place says nothing of what was found, but in how many runs of the round something was. Of a vault that changed since (objects collected or new, a log that went
 /// back) it is a place all the same, since it orders keys and names none that must be there; one that is lost or made up
 /// costs a round, and is no less safe.
 package struct CheckPlace: Sendable, Hashable {
@@ -13,11 +13,14 @@ package struct CheckPlace: Sendable, Hashable {
     package var after: String
     /// Read in this round so far.
     package var bytes: UInt64
+    /// Runs of this round so far that found damage.
+    package var damagedRuns: UInt64
 
-    package init(round: UInt64 = 1, after: String = "", bytes: UInt64 = 0) {
+    package init(round: UInt64 = 1, after: String = "", bytes: UInt64 = 0, damagedRuns: UInt64 = 0) {
         self.round = round
         self.after = after
         self.bytes = bytes
+        self.damagedRuns = damagedRuns
     }
 }
 
@@ -37,6 +40,8 @@ package struct CheckPart: Sendable, Equatable {
     package var of: UInt64
     /// Read in this round, by this run and those before.
     package var bytes: UInt64
+    /// Runs of this round that found damage, this one among them.
+    package var damagedRuns: UInt64
     /// The last object was reached: the next run begins again.
     package var isRoundComplete: Bool
 }

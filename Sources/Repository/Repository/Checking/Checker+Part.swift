@@ -43,16 +43,19 @@ extension Checker {
         try checker.complete()
         let isComplete = end == all.count
         let read = checker.ledger.report.bytes
+        let damagedRuns = place.damagedRuns + (checker.ledger.report.isClean ? 0 : 1)
         checker.ledger.change { report in
             report.snapshots = UInt64(checker.liveSnapshots.count)
             report.part = CheckPart(
                 round: place.round, passed: UInt64(end), of: UInt64(all.count), bytes: place.bytes &+ read,
-                isRoundComplete: isComplete)
+                damagedRuns: damagedRuns, isRoundComplete: isComplete)
         }
         place =
             isComplete
             ? CheckPlace(round: place.round + 1)
-            : CheckPlace(round: place.round, after: taken.last?.key ?? place.after, bytes: place.bytes &+ read)
+            : CheckPlace(
+                round: place.round, after: taken.last?.key ?? place.after, bytes: place.bytes &+ read,
+                damagedRuns: damagedRuns)
         try memory.keep(place, of: state.vault, at: repository.store.location)
         return checker.ledger.report
     }

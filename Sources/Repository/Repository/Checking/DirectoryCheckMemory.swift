@@ -7,7 +7,7 @@ package import Sealing
 /// file that cannot be read is taken for none: the round begins again.
 package struct DirectoryCheckMemory: CheckMemory {
     private let path: String
-    private static let title = "breakwater check 1"
+    private static let title = "breakwater check 2"
     private static let longest = 4096
 
     /// Makes the directory where it lacks, for its owner alone.
@@ -27,10 +27,11 @@ package struct DirectoryCheckMemory: CheckMemory {
             ).readSome(limit: Self.longest)
         else { return nil }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-        guard lines.count == 5, lines[0] == Self.title, let round = UInt64(lines[1]), round > 0,
-            round < 1 << 62, let read = UInt64(lines[2]), read < 1 << 62, lines[4].isEmpty
+        guard lines.count == 6, lines[0] == Self.title, let round = UInt64(lines[1]), round > 0,
+            round < 1 << 62, let read = UInt64(lines[2]), read < 1 << 62, let damaged = UInt64(lines[3]),
+            damaged < 1 << 62, lines[5].isEmpty
         else { return nil }
-        return CheckPlace(round: round, after: String(lines[3]), bytes: read)
+        return CheckPlace(round: round, after: String(lines[4]), bytes: read, damagedRuns: damaged)
     }
 
     package func keep(_ place: CheckPlace, of vault: VaultID, at location: String) throws(Failure) {
@@ -41,7 +42,10 @@ package struct DirectoryCheckMemory: CheckMemory {
         _ = try directory.remove(temporary)
         do throws(Failure) {
             let file = try directory.file(temporary, O_WRONLY | O_CREAT | O_EXCL, mode: 0o600)
-            try file.write(Array("\(Self.title)\n\(place.round)\n\(place.bytes)\n\(place.after)\n".utf8))
+            let lines = [
+                Self.title, "\(place.round)", "\(place.bytes)", "\(place.damagedRuns)", place.after, "",
+            ]
+            try file.write(Array(lines.joined(separator: "\n").utf8))
             try file.sync()
             try file.close()
             try directory.replace(name, with: temporary)

@@ -1,4 +1,4 @@
-internal import ObjectStore
+package import ObjectStore
 package import Platform
 package import Sealing
 
@@ -43,7 +43,7 @@ struct SlotSearch {
 
 extension Repository {
     /// Which repository a vault says it holds; nil when its genesis cannot be read.
-    static func named(in store: any ObjectStore) -> RepositoryID? {
+    package static func named(in store: any ObjectStore) -> RepositoryID? {
         guard let object = try? store.get(try Record.key(0), atMost: Record.largestObject),
             let bytes = Record.Halves(object).either
         else { return nil }

@@ -27,7 +27,7 @@ extension Log {
     func settleByCheckpoint() throws(Failure) {
         let held = monitor.access { $0 }
         guard let last = held.state.checkpoint?.record else { return }
-        let genesis = try Self.genesis(of: store, expecting: held.state.repository, mirrors: mirrors)
+        let genesis = try genesisAnew()
         let found: Contents?
         do throws(Failure) { found = try start(genesis, at: last) } catch {
             guard error.isOfOneObject else { throw error }
@@ -132,7 +132,7 @@ extension Log {
     /// The state stays as it is: sets by which early records were judged may rightly be collected.
     package func readWhole() throws(Failure) {
         guard monitor.access({ $0.base }) > 0 else { return }
-        var contents = try Self.genesis(of: store, expecting: state.repository, mirrors: mirrors)
+        var contents = try genesisAnew()
         try readForward(&contents, to: state.head)
         monitor.access { held in
             let place = Int(held.state.head)

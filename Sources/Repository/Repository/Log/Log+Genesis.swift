@@ -6,7 +6,8 @@ internal import Sealing
 extension Log {
     /// Record 0, and the state after it.
     static func genesis(
-        of store: any ObjectStore, expecting expected: RepositoryID?, mirrors: [any ObjectStore]
+        of store: any ObjectStore, expecting expected: RepositoryID?, mirrors: [any ObjectStore],
+        _ readers: [ReaderKey]
     ) throws(Failure) -> Contents {
         let halves: Record.Halves?
         var unread: Failure?
@@ -21,9 +22,12 @@ extension Log {
             record = own
             if halves?.isHurt ?? false { findings = [Finding(number: 0, kind: .halfDamaged)] }
         } else {
-            guard let (lent, lender) = lendGenesis(of: store, expecting: expected, mirrors) else {
+            let found =
+                lendGenesis(of: store, expecting: expected, mirrors)
+                ?? vouchedGenesis(of: store, expecting: expected, mirrors, readers)
+            guard let (lent, lender) = found else {
                 if let unread { throw unread }
-                throw try lostGenesis(of: store)
+                throw try lostGenesis(of: store, hasOthers: !mirrors.isEmpty, isKeyless: readers.isEmpty)
                     ?? Failure(
                         .notFound, "there is no repository in \(store.location)",
                         advice: "Check the path, or make one with `breakwater repository init`.")
@@ -34,6 +38,11 @@ extension Log {
         }
         return Contents(
             state: try LogState(genesis: record), findings: findings, hashes: [record.hash], borrowed: borrowed)
+    }
+
+    /// Record 0 once more, of a log that is open.
+    func genesisAnew() throws(Failure) -> Contents {
+        try Self.genesis(of: store, expecting: state.repository, mirrors: mirrors, readers)
     }
 
     /// Nil when a whole half is no genesis.
@@ -52,7 +61,12 @@ extension Log {
     }
 
     /// That there was a repository: `.damaged`, or nil when nothing of one is there.
-    package static func lostGenesis(of store: any ObjectStore) throws(Failure) -> Failure? {
+    /// - Parameters:
+    ///   - hasOthers: it was looked for in other vaults.
+    ///   - isKeyless: without a key that opens the sealed site key.
+    package static func lostGenesis(
+        of store: any ObjectStore, hasOthers: Bool = false, isKeyless: Bool = true
+    ) throws(Failure) -> Failure? {
         let key = try Record.key(0)
         let isThere = try store.length(of: key) != nil
         let hasLeft = isThere ? true : try hasRemains(store)
@@ -60,8 +74,12 @@ extension Log {
             return Failure(
                 .damaged,
                 "\(store.location) has lost its genesis: \(key) \(isThere ? "is damaged in both halves" : "is gone")",
-                advice: "Nothing was changed. `breakwater repository repair --from` takes it from a copy that was made "
-                    + "of this vault, which mirrors its log.")
+                advice: hasOthers && !isKeyless
+                    ? "Nothing was changed. No vault at hand has one that a record or the sealed site key left here shows to "
+                        + "be this vault's. Another vault of the repository serves by itself: restore from it, and make a "
+                        + "new one of it with `breakwater repository copy`."
+                    : "Nothing was changed. `breakwater repository repair --from`, with the passphrase, takes it from a copy "
+                        + "that was made of this vault, which mirrors its log.")
         }
         return nil
     }
@@ -95,6 +113,36 @@ extension Log {
                             != nil
                     else { continue }
                     return (genesis, mirror.location)
+                }
+            }
+        }
+        return nil
+    }
+
+    /// A genesis out of another vault, where no record that is left here leads to one: the log may be lost whole. What is
+    /// left then to tell this vault and its site is the site key, sealed here. Its owner alone can have put it here, so a
+    /// genesis that names that key, for the vault that it was sealed for, is as good as one that a record leads to.
+    private static func vouchedGenesis(
+        of store: any ObjectStore, expecting expected: RepositoryID?, _ mirrors: [any ObjectStore],
+        _ readers: [ReaderKey]
+    ) -> (Record, from: String)? {
+        guard !readers.isEmpty, !mirrors.isEmpty else { return nil }
+        let objects = ObjectReader(store)
+        for name in (try? Repository.listed(.siteKey, in: store)) ?? [] {
+            guard let bytes = try? objects.read(name), let sealed = try? SiteKeyObject(bytes) else { continue }
+            for mirror in mirrors {
+                for folder in ["origins/\(sealed.vault)/log", "log"] {
+                    let lent = (try? mirror.recordObject(0, folder: folder)).map { Record.Halves($0).different } ?? []
+                    for bytes in lent {
+                        guard let (repository, _) = try? Record.identity(bytes),
+                            expected == nil || repository == expected,
+                            let genesis = try? Record(
+                                bytes, repository: repository, vault: sealed.vault, number: 0, site: nil, root: nil),
+                            case .genesis(_, let site) = genesis.body,
+                            sealed.open(readers, repository: repository)?.verifying == site
+                        else { continue }
+                        return (genesis, mirror.location)
+                    }
                 }
             }
         }

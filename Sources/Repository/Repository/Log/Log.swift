@@ -32,6 +32,8 @@ package final class Log: Sendable {
     let mirrors: [any ObjectStore]
     /// Those of them that whoever opens has named: from these a lost end of the log is read, too.
     private let named: [any ObjectStore]
+    /// Of whoever opens: they open the sealed site key, which vouches for a genesis that is lost here.
+    let readers: [ReaderKey]
     private let surroundings: Surroundings
     let monitor: Monitor<Contents>
 
@@ -55,19 +57,22 @@ package final class Log: Sendable {
         var givenUp: Set<UInt64> = []
     }
 
+    /// - Parameter readers: reader keys of the repository, where they are at hand.
     /// - Throws: `.notFound` when there is no repository; `.refused` when it is not `expected`, requires unknown
     ///   features, or was rolled back behind a head seen before.
     package init(
         _ store: any ObjectStore, expecting expected: RepositoryID?, pages: any PageSource, heads: any HeadMemory,
-        mirrors: [any ObjectStore] = [], named: [any ObjectStore] = [], surroundings: Surroundings
+        mirrors: [any ObjectStore] = [], named: [any ObjectStore] = [], readers: [ReaderKey] = [],
+        surroundings: Surroundings
     ) throws(Failure) {
         self.store = store
         self.pages = pages
         self.heads = heads
         self.mirrors = named + mirrors
         self.named = named
+        self.readers = readers
         self.surroundings = surroundings
-        let genesis = try Self.genesis(of: store, expecting: expected, mirrors: named + mirrors)
+        let genesis = try Self.genesis(of: store, expecting: expected, mirrors: named + mirrors, readers)
         monitor = Monitor(genesis)
         if let further = startAtCheckpoint(genesis) { monitor.access { $0 = further } }
         try refresh()

@@ -173,7 +173,7 @@ final class ObjectMend {
 extension Log {
     /// The state after a record as a checkpoint holds it, from every record up to it.
     fileprivate func stateBytes(after number: UInt64) throws(Failure) -> [UInt8] {
-        var contents = try Self.genesis(of: store, expecting: state.repository, mirrors: mirrors)
+        var contents = try genesisAnew()
         try readForward(&contents, to: number)
         guard contents.state.head == number else { throw Failure(.notFound, "the log ends before record \(number)") }
         return try contents.state.checkpointBytes()

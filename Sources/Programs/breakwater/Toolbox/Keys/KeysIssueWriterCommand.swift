@@ -41,6 +41,12 @@ struct KeysIssueWriterCommand: EngineCommand {
                 .refused, "the writer \(Words.visible(name)) was revoked, and whatever bears that name with it",
                 advice: "Choose another name.")
         }
+        let held = repository.log.state.snapshots.values.count { $0.author == author }
+        if held > 0 {
+            bench.console.warn(
+                "a writer of the name \(Words.visible(name)) has made \(Words.count(held, "snapshot", "snapshots")) here: "
+                    + "`keys revoke` ends all files of that name together")
+        }
         try NewFile.write(path, surroundings: bench.surroundings) { try $0.file.write(Array(writer.text.utf8)) }
         try bench.console.say("Made \(path) for the writer \(name), \(author.hex).")
         try bench.console.say("It is a secret: whoever holds it can add to the repository until it is revoked.")
