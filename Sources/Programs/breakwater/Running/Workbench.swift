@@ -14,8 +14,11 @@ struct Workbench: Sendable {
     /// Memory, and where local indexes and temporary files lie.
     let resources: Resources
 
-    init(_ output: OutputOptions, _ interruption: Interruption, memory: MemoryBudget? = nil) {
-        let console = Console(output, Surroundings.system)
+    /// - Parameter goesOnUnread: see `Console`.
+    init(
+        _ output: OutputOptions, _ interruption: Interruption, memory: MemoryBudget? = nil, goesOnUnread: Bool = false
+    ) {
+        let console = Console(output, Surroundings.system, goesOnUnread: goesOnUnread)
         self.console = console
         resources = Resources(
             memory: memory ?? .standard, indexes: (try? ClientState.directory()).map { $0 + "/index" },

@@ -91,7 +91,11 @@ struct ExportCommand: MemoryBoundCommand {
                 return try TarExport.run(reader, root, options: options) { try new.file.write($0) }
             }
         } else {
-            report = try TarExport.run(reader, root, options: options, write: Console.send)
+            do { report = try TarExport.run(reader, root, options: options, write: Console.send) } catch is ReaderGone {
+                throw Failure(
+                    .failed, "whoever read the archive from standard output was gone before its end: it is cut off",
+                    advice: "Use nothing of it. See why the reader ended, and export again.")
+            }
         }
         return try conclude(report, reader, target, leftovers, bench)
     }

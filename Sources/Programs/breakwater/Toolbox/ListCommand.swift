@@ -31,6 +31,8 @@ struct ListCommand: MemoryBoundCommand {
     @Argument(help: "A path as it was at the backup.")
     var path: String?
 
+    static let isListing = true
+
     func perform(_ bench: Workbench) throws -> Int32 {
         let secret = try passphrase.read(bench.console)
         let path = try path.map { text throws(Failure) in try RawArguments.path(text) }

@@ -19,6 +19,8 @@ struct SnapshotsCommand: MemoryBoundCommand {
     @Option(name: .long, help: "Only those of this name.")
     var name: String?
 
+    static let isListing = true
+
     func perform(_ bench: Workbench) throws -> Int32 {
         let console = bench.console
         let repository = try bench.open(vault.path, .reading, passphrase: try passphrase.read(console), also: also)

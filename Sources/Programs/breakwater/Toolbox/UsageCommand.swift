@@ -18,6 +18,8 @@ struct UsageCommand: MemoryBoundCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var memory: MemoryOptions
 
+    static let isListing = true
+
     func perform(_ bench: Workbench) throws -> Int32 {
         let repository = try bench.openKeyless(vault.path, .reading)
         let plan = try Collector(repository).plan()
