@@ -23,7 +23,8 @@ struct SnapshotsCommand: MemoryBoundCommand {
 
     func perform(_ bench: Workbench) throws -> Int32 {
         let console = bench.console
-        let repository = try bench.open(vault.path, .reading, passphrase: try passphrase.read(console), also: also)
+        let key = try bench.key(passphrase, of: vault.path)
+        let repository = try bench.open(vault.path, .reading, passphrase: key, also: also)
         let (all, damaged) = try repository.snapshots()
         let snapshots = all.filter { name == nil || $0.name == name }
         var table = Table([
