@@ -259,17 +259,42 @@ import Testing
         #expect(run.errors.contains("rolled back"))
     }
 
-    @Test func aReaderThatLeavesIsNoError() throws {
+    @Test func aReaderThatLeavesAListIsNoError() throws {
         let toolbox = try made()
         for number in 0..<3000 { try toolbox.write("", "source/file with a rather long name \(number)") }
         try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
         let arguments = toolbox.arguments("list", ["latest:desk"]).map { "'\($0)'" }.joined(separator: " ")
+        #expect(try ended(toolbox, arguments, unreadAfter: "head -n 1") == .code(0))
+        #expect(try toolbox.bytes(of: "line").last == UInt8(ascii: "\n"))
+    }
+
+    @Test func anArchiveWhoseReaderLeavesIsCutOff() throws {
+        let toolbox = try made()
+        for number in 0..<3000 { try toolbox.write("", "source/file \(number)") }
+        try toolbox.repository("backup", ["--name", "desk", toolbox("source")])
+        let arguments = toolbox.arguments("export", ["--tar", "-", "latest:desk"]).map { "'\($0)'" }
+            .joined(separator: " ")
+        #expect(try ended(toolbox, arguments, unreadAfter: "head -c 1000") == .code(6))
+        #expect(String(decoding: try toolbox.bytes(of: "errors"), as: UTF8.self).contains("cut off"))
+    }
+
+    @Test func damageIsToldByTheExitCodeThoughNobodyReadsOn() throws {
+        let toolbox = try made()
+        let pack = try #require(toolbox.objects("packs").first)
+        try FileManager.default.removeItem(atPath: toolbox("vault") + "/" + pack)
+        let arguments = toolbox.arguments("check", []).map { "'\($0)'" }.joined(separator: " ")
+        #expect(try ended(toolbox, arguments, unreadAfter: "true") == .code(6))
+    }
+
+    /// How the program ends whose output goes to a command that reads some of it and leaves: into `line`, and what the
+    /// program says of errors into `errors`.
+    private func ended(_ toolbox: Toolbox, _ arguments: String, unreadAfter reader: String) throws -> ChildProcess.Exit?
+    {
+        let program = "'\(Toolbox.program)' \(arguments) 2> '\(toolbox("errors"))'"
         let child = try ChildProcess.start(
             ProcessLaunch(
-                "bash",
-                ["-c", "set -o pipefail; '\(Toolbox.program)' \(arguments) | head -n 1 > '\(toolbox("line"))'"],
+                "bash", ["-c", "set -o pipefail; \(program) | \(reader) > '\(toolbox("line"))'"],
                 environment: ["BREAKWATER_STATE": toolbox("state")]))
-        #expect(try child.wait(until: .after(.seconds(60))) == .code(0))
-        #expect(try toolbox.bytes(of: "line").last == UInt8(ascii: "\n"))
+        return try child.wait(until: .after(.seconds(60)))
     }
 }

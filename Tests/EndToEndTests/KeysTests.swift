@@ -160,8 +160,16 @@ import Testing
                     "desk", toolbox("source"),
                 ])
             #expect(writer.exit == .code(3) && writer.errors.contains("destroyed"))
-            // What remains is still checked, without a key.
+            // Without a passphrase it is said as well: none would help.
+            for (verb, more) in [("snapshots", []), ("list", ["latest:desk"])] {
+                let run = try toolbox.run(["repository", verb, "--vault", toolbox(vault)] + more)
+                #expect(run.exit == .code(3) && run.errors.contains("destroyed"), "\(verb): \(run.errors)")
+            }
+            // What remains is still checked, without a key, and collected, whatever passphrase is at hand.
             #expect(try toolbox.run(["repository", "check", "--vault", toolbox(vault)]).exit == .code(0))
+            try toolbox.repository("collect", ["--dry-run"], vault: vault)
+            try toolbox.repository("collect", vault: vault)
+            #expect(toolbox.objects("packs", vault: vault) == [])
         }
     }
 }

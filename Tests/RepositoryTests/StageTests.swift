@@ -146,4 +146,98 @@ struct StageTests {
         #expect(try estate.content(of: snapshot) == content)
         withExtendedLifetime(session) {}
     }
+
+    // MARK: - Letting go
+
+    private func collect(
+        releasing: Bool = false, watch: any ClaimWatch = NoClaimWatch()
+    ) throws -> CollectReport {
+        var options = Collector.Options()
+        options.workers = 1
+        options.releasesClaims = releasing
+        var collector = Collector(try estate.open(), options, watch: watch)
+        return try collector.run()
+    }
+
+    private func unfinished(_ usage: VaultUsage) -> UInt64 { usage.share { $0 == .unfinished }.bytes }
+
+    @Test func whatAKilledFirstBackupStoredIsFreedWhenTheOperatorSaysSo() throws {
+        let session = try begin(options(every: 1 << 20), storing: 5 << 20)
+        let kept = session.keptBytes
+        #expect(kept > 0)
+        // Its claim holds it: no live data, and nothing to free yet.
+        let plain = try collect()
+        #expect(plain.abandoned.isEmpty && plain.deleted.bytes < 1 << 20)
+        #expect(plain.usage.live.bytes < 1 << 20 && plain.usage.notYet.bytes >= kept)
+        let report = try collect(releasing: true)
+        #expect(report.abandoned.map(\.session) == [session.id] && report.abandoned.map(\.why) == [.asked])
+        #expect(report.deleted.bytes >= kept && unfinished(report.usage) == 0)
+        let state = try estate.open().log.state
+        #expect(state.stages.isEmpty && !state.objects.keys.contains { $0.kind == .pack })
+        // The next backup begins anew.
+        let (snapshot, counters, _) = try finish(options(every: 1 << 20))
+        #expect(counters.newBytes == UInt64(content.count))
+        #expect(try estate.content(of: snapshot) == content)
+        withExtendedLifetime(session) {}
+    }
+
+    @Test func twoRunsAnHourApartFreeWhatAKilledBackupStored() throws {
+        let session = try begin(options(every: 1 << 20), storing: 5 << 20)
+        let kept = session.keptBytes
+        let watch = MemoryWatch()
+        var report = try collect(watch: watch)
+        #expect(report.abandoned.isEmpty && report.deleted.bytes < 1 << 20)
+        // What it had in hand may still be on its way to the store, and then it has moved.
+        for _ in 0..<5 where report.abandoned.isEmpty {
+            estate.surroundings.pause(3_700_000_000_000)
+            report = try collect(watch: watch)
+        }
+        // Claim and stages go in one run.
+        #expect(report.released.map(\.why) == [.still])
+        #expect(report.abandoned.map(\.session) == [session.id] && report.abandoned.map(\.why) == [.still])
+        #expect(report.deleted.bytes >= kept)
+        withExtendedLifetime(session) {}
+    }
+
+    @Test func anInterruptedBackupIsNotYetReclaimableAndServesTheNextWithinTheHour() throws {
+        try begin(options(every: .max), storing: 3 << 20).interrupt()
+        let plan = try Collector(try estate.open()).plan()
+        #expect(unfinished(VaultUsage(plan, try estate.open().log.state)) > 3 << 20)
+        let watch = MemoryWatch()
+        for _ in 0..<3 {
+            let report = try collect(watch: watch)
+            #expect(report.abandoned.isEmpty && unfinished(report.usage) > 3 << 20)
+            estate.surroundings.pause(1_000_000_000_000)
+        }
+        let (snapshot, counters, _) = try finish(options(every: .max))
+        #expect(counters.newBytes < 4 << 20)
+        // Nothing is unfinished any more, and nothing that the snapshot leans on has gone.
+        #expect(unfinished(try collect(watch: watch).usage) == 0)
+        #expect(try estate.content(of: snapshot) == content)
+    }
+
+    @Test func aBackupUnderWayKeepsWhatItLeansOn() throws {
+        try begin(options(every: .max), storing: 3 << 20).interrupt()
+        let watch = MemoryWatch()
+        _ = try collect(watch: watch)
+        var plain = options(every: .max)
+        plain.staging = nil
+        let session = try estate.open().beginBackup(plain)
+        estate.surroundings.pause(3_700_000_000_000)
+        #expect(try collect(watch: watch).abandoned.isEmpty)
+        #expect(try estate.open().log.state.stages.count == 1)
+        try session.abandon()
+        #expect(try collect(watch: watch).abandoned.map(\.why) == [.still])
+    }
+
+    @Test func packsThatStagesBroughtDoNotOutliveTheirSnapshot() throws {
+        let (snapshot, _, _) = try finish(options(every: 1 << 20))
+        #expect(!(try estate.open().log.state.forgotten.isEmpty))
+        let plan = try Collector(try estate.open()).plan()
+        #expect(plan.outlived.isEmpty)
+        // Once it is gone those that the next one needs do.
+        _ = try finish(options(every: 1 << 20))
+        _ = try estate.open().forget([snapshot.id])
+        #expect(try !Collector(try estate.open()).plan().outlived.isEmpty)
+    }
 }

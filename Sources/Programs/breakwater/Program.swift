@@ -51,7 +51,8 @@ enum Program {
 
     private static func launch<Command: EngineCommand>(_ command: Command, _ interruption: Interruption) -> Int32 {
         let bench = Workbench(
-            command.output, interruption, memory: (command as? any MemoryBoundCommand)?.memory.budget)
+            command.output, interruption, memory: (command as? any MemoryBoundCommand)?.memory.budget,
+            goesOnUnread: !Command.isListing)
         if let words = Command.whenInterrupted { interruption.onFirst { end(bench.console, words) } }
         Heap.keepFreed()
         let status = Monitor<Int32>(0)
@@ -87,7 +88,7 @@ enum Program {
             try console.finish()
             return status
         } catch is ReaderGone {
-            // Whoever read our output has seen enough; what was to be done is done.
+            // Whoever read a list has seen enough of it.
             return 0
         } catch let failure as Failure {
             return console.report(failure)

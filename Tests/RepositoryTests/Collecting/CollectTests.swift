@@ -328,7 +328,7 @@ final class ChangeCounter: ObjectStore {
 }
 
 /// Remembers as long as the test runs.
-private final class MemoryWatch: ClaimWatch {
+final class MemoryWatch: ClaimWatch {
     private let kept = Monitor([ClaimID: Sighting]())
     func sightings(in vault: VaultID) throws(Failure) -> [ClaimID: Sighting] { kept.access { $0 } }
     func keep(_ sightings: [ClaimID: Sighting], in vault: VaultID) throws(Failure) { kept.access { $0 = sightings } }

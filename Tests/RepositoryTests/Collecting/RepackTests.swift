@@ -128,6 +128,30 @@ struct RepackTests {
         #expect(try estate.content(of: kept) == content)
     }
 
+    /// Killed anywhere while it repacks, whose claim stands: the next run does not take it for a backup.
+    @Test func theNextCollectorLetsGoOfWhatAKilledOneClaims() throws {
+        let (kept, content) = try mostlyDead()
+        var held = 0
+        for calls in 1..<400 {
+            let store = store.copy()
+            let dying = FaultyStore(store, seed: 1) { $0.crashAfter = calls }
+            if (try? collect(dying)) != nil { break }
+            let state = try CollectTests.open(store, estate).log.state
+            guard !state.claims.isEmpty else { continue }
+            held += 1
+            let plan = try #require(try Collector(try CollectTests.open(store, estate), options()).repackPlan())
+            #expect(plan.postponed == nil, "killed at call \(calls)")
+            let report = try collect(store)
+            #expect(report.released.map(\.why) == [.predecessor], "killed at call \(calls)")
+            #expect(report.repacked.postponed == nil, "killed at call \(calls)")
+            #expect(report.repacked.rewritten >= report.repacked.bytesAfter)
+            let after = try CollectTests.open(store, estate)
+            #expect(after.log.state.claims.isEmpty)
+            #expect(try estate.content(of: kept, in: after) == content, "killed at call \(calls)")
+        }
+        #expect(held > 3)
+    }
+
     @Test func aReaderThatOpenedBeforeReadsOn() throws {
         let (kept, content) = try mostlyDead()
         let repository = try estate.open()

@@ -16,6 +16,8 @@ final class Console: Sendable {
     /// Standard error has objects only.
     private let warnsInJSON: Bool
     let surroundings: Surroundings
+    /// Whether words that nobody reads any more are dropped, rather than end the command.
+    private let goesOnUnread: Bool
 
     private struct State {
         var pending: [UInt8] = []
@@ -25,13 +27,14 @@ final class Console: Sendable {
     private let state = Monitor(State())
     private static let most = 64 << 10
 
-    init(_ options: OutputOptions, _ surroundings: Surroundings) {
+    init(_ options: OutputOptions, _ surroundings: Surroundings, goesOnUnread: Bool) {
         let outputIsTerminal = isatty(STDOUT_FILENO) == 1
         style = options.json || (!outputIsTerminal && !options.text) ? .json : .people
         isQuiet = options.quiet
         warnsInJSON = options.json
         drawsProgress = !options.quiet && isatty(STDERR_FILENO) == 1 && !(style == .json && outputIsTerminal)
         self.surroundings = surroundings
+        self.goesOnUnread = goesOnUnread
     }
 
     // MARK: - Results
@@ -55,7 +58,7 @@ final class Console: Sendable {
         try state.access { state in
             Self.erase(&state)
             state.pending += line
-            if state.pending.count >= Self.most { try Self.flush(&state) }
+            if state.pending.count >= Self.most { try flush(&state) }
         }
     }
 
@@ -63,15 +66,15 @@ final class Console: Sendable {
     func finish() throws {
         try state.access { state in
             Self.erase(&state)
-            try Self.flush(&state)
+            try flush(&state)
         }
     }
 
-    func flush() throws { try state.access { try Self.flush(&$0) } }
+    func flush() throws { try state.access { try flush(&$0) } }
 
-    private static func flush(_ state: inout State) throws {
+    private func flush(_ state: inout State) throws {
         defer { state.pending = [] }
-        try send(state.pending)
+        do { try Self.send(state.pending) } catch let gone as ReaderGone { if !goesOnUnread { throw gone } }
     }
 
     /// Bytes that are no words, to standard output.

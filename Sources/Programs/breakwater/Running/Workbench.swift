@@ -14,8 +14,11 @@ struct Workbench: Sendable {
     /// Memory, and where local indexes and temporary files lie.
     let resources: Resources
 
-    init(_ output: OutputOptions, _ interruption: Interruption, memory: MemoryBudget? = nil) {
-        let console = Console(output, Surroundings.system)
+    /// - Parameter goesOnUnread: see `Console`.
+    init(
+        _ output: OutputOptions, _ interruption: Interruption, memory: MemoryBudget? = nil, goesOnUnread: Bool = false
+    ) {
+        let console = Console(output, Surroundings.system, goesOnUnread: goesOnUnread)
         self.console = console
         resources = Resources(
             memory: memory ?? .standard, indexes: (try? ClientState.directory()).map { $0 + "/index" },
@@ -147,12 +150,32 @@ struct Workbench: Sendable {
         return repository
     }
 
-    /// Opens with the passphrase if there is one, otherwise with the vault's site key where a copy of this user made it.
+    /// What opens the vault's key slots. Of a repository that was destroyed, which no passphrase opens, none is asked for.
+    func key(_ passphrase: PassphraseOptions, of vault: String) throws(Failure) -> SlotKey {
+        do throws(Failure) {
+            return try passphrase.read(console)
+        } catch {
+            // Whatever keeps the vault from being looked at, a passphrase is asked for first.
+            guard error.code == .usage, !passphrase.isGiven, let keyless = try? openKeyless(vault, .reading),
+                keyless.log.state.isDestroyed
+            else { throw error }
+            throw Repository.destroyed(keyless.id, at: keyless.store.location)
+        }
+    }
+
+    /// Opens with the passphrase if there is one, otherwise with the vault's site key where a copy of this user made it. What
+    /// remains of a repository that was destroyed no passphrase opens, and needs none.
     func openAsSite(
         _ vault: String, _ access: StoreAccess, _ passphrase: PassphraseOptions
     ) throws(Failure) -> Repository {
-        if passphrase.isGiven { return try open(vault, access, passphrase: try passphrase.read(console)) }
-        return try openAsKeptSite(vault, access, passphrase)
+        guard passphrase.isGiven else { return try openAsKeptSite(vault, access, passphrase) }
+        do throws(Failure) {
+            return try open(vault, access, passphrase: try passphrase.read(console))
+        } catch {
+            guard error.code == .refused, let keyless = try? openKeyless(vault, access), keyless.log.state.isDestroyed
+            else { throw error }
+            return try openAsKeptSite(vault, access, passphrase)
+        }
     }
 
     /// Opens without a passphrase, with the vault's site key where a copy of this user made it.

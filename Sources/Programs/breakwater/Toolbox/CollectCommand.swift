@@ -9,11 +9,12 @@ struct CollectCommand: MemoryBoundCommand {
     static let configuration = CommandConfiguration(
         commandName: "collect", abstract: "Free what no snapshot needs, while backups, restores and copies run.",
         discussion: """
-            What a backup that was killed has stored is held by its claim. A session that is found unchanged by two runs an \
-            hour or more apart is taken to be dead, and its claim let go; --release-claims does that at once. A backup that \
-            is let go by mistake has to be run again, and loses nothing else. With the passphrase, packs of which most is dead \
-            are repacked; --dry-run looks into them, and says what that would free. With --base, templates of that repository on \
-            which no snapshot leans any more are let go of: nothing here can lean on them again.
+            What a backup that was killed has stored is held by its claim, and kept for the next one of its name. A session \
+            that is found unchanged by two runs an hour or more apart is taken to be dead, and both are let go of; \
+            --release-claims does that at once. A backup that is let go by mistake has to be run again, and loses nothing \
+            else. With the passphrase, packs of which most is dead are repacked; --dry-run looks into them, and says what that \
+            would free. With --base, templates of that repository on which no snapshot leans any more are let go of: nothing \
+            here can lean on them again.
             """)
 
     @OptionGroup var vault: VaultOptions
@@ -25,7 +26,11 @@ struct CollectCommand: MemoryBoundCommand {
     @Flag(name: .long, help: "Say what would be freed, and what not and why; change nothing.")
     var dryRun = false
 
-    @Flag(name: .long, help: "Let go of every claim of a backup, copy or restore, whether or not it still runs.")
+    @Flag(
+        name: .long,
+        help: """
+            Let go of every claim of a backup, copy or restore, whether or not it still runs, and of every unfinished backup.
+            """)
     var releaseClaims = false
 
     @Option(
@@ -83,7 +88,8 @@ struct CollectCommand: MemoryBoundCommand {
         try bench.console.tell(
             [
                 ("event", "result"), ("dryRun", true), ("objects", .number(freed.objects)),
-                ("bytes", .number(freed.bytes)), ("templatesReleased", Self.list(ending)),
+                ("bytes", .number(freed.bytes)), ("notYet", .number(usage.notYet.bytes)),
+                ("templatesReleased", Self.list(ending)),
             ] + repacking)
         return 0
     }
@@ -102,13 +108,14 @@ struct CollectCommand: MemoryBoundCommand {
         let console = bench.console
         let seconds = Double(bench.surroundings.uptime() - start) / 1e9
         for released in report.released {
-            let why =
-                switch released.why {
-                case .asked: "as was asked"
-                case .still: "it has not moved since an earlier run"
-                case .shortOfSpace: "space is short"
-                }
-            console.warn("let go of the claim of a \(released.scope.kind) (\(released.claim.hex.prefix(12))): \(why)")
+            console.warn(
+                "let go of the claim of a \(released.scope.kind) (\(released.claim.hex.prefix(12))): \(released.why.words)"
+            )
+        }
+        for backup in report.abandoned {
+            console.warn(
+                "let go of what an unfinished backup stored (session \(backup.session.hex.prefix(12))): \(backup.why.words)"
+            )
         }
         if report.stagesForgotten > 0 {
             let stages = Words.count(report.stagesForgotten, "unfinished backup", "unfinished backups")
@@ -121,7 +128,8 @@ struct CollectCommand: MemoryBoundCommand {
         if repacked.packs > 0 {
             try console.say(
                 "Repacked \(Words.count(repacked.packs, "pack", "packs")) of \(Words.bytes(repacked.bytesBefore)) into "
-                    + "\(Words.bytes(repacked.bytesAfter)).")
+                    + "\(Words.bytes(repacked.bytesAfter)): of what was freed, \(Words.bytes(repacked.rewritten)) are taken "
+                    + "again.")
         }
         if let why = repacked.postponed { console.warn("nothing was repacked: \(why)") }
         if let ending { try print(ending, console) }
@@ -129,7 +137,10 @@ struct CollectCommand: MemoryBoundCommand {
         try console.tell([
             ("event", "result"), ("dryRun", false), ("objects", .number(report.deleted.objects)),
             ("bytes", .number(report.deleted.bytes)), ("condemned", .number(report.condemned.objects)),
-            ("repacked", .number(repacked.packs)), ("released", .list(report.released.map { .text($0.claim.hex) })),
+            ("repacked", .number(repacked.packs)), ("rewritten", .number(repacked.rewritten)),
+            ("notYet", .number(report.usage.notYet.bytes)),
+            ("released", .list(report.released.map { .text($0.claim.hex) })),
+            ("unfinishedReleased", .list(report.abandoned.map { .text($0.session.hex) })),
             ("templatesReleased", Self.list(ending)),
             ("remaining", .number(UInt64(report.remaining.count))),
             ("locked", .number(UInt64(report.locked.count))), ("seconds", .fraction(seconds)),
@@ -149,5 +160,16 @@ struct CollectCommand: MemoryBoundCommand {
             try console.say("Snapshots here lean on \(Words.count(count, "template", "templates")) of the base.")
         }
         if let why = ending.postponed { console.warn("templates were not let go of: \(why)") }
+    }
+}
+
+extension CollectReport.Released.Why {
+    fileprivate var words: String {
+        switch self {
+        case .asked: "as was asked"
+        case .still: "it has not moved since an earlier run"
+        case .shortOfSpace: "space is short"
+        case .predecessor: "a collector that ended before its time, or runs beside this one, held it to repack"
+        }
     }
 }

@@ -26,6 +26,8 @@ struct DiffCommand: MemoryBoundCommand {
     @Argument(help: "Only this path, as it was at the backup, and what lies in it.")
     var path: String?
 
+    static let isListing = true
+
     func perform(_ bench: Workbench) throws -> Int32 {
         let console = bench.console
         let path = try path.map { text throws(Failure) in try RawArguments.path(text) }

@@ -94,6 +94,10 @@ struct ExportCommand: MemoryBoundCommand {
             } else {
                 report = try TarExport.run(reader, root, options: options, write: Console.send)
             }
+        } catch is ReaderGone {
+            throw Failure(
+                .failed, "whoever read the archive from standard output was gone before its end: it is cut off",
+                advice: "Use nothing of it. See why the reader ended, and export again.")
         } catch let failure as Failure where failure.code == .damaged {
             throw failure.advising(
                 target == nil ? "Files before it in the archive are whole" : "No archive was left")

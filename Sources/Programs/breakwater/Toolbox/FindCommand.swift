@@ -25,6 +25,8 @@ struct FindCommand: MemoryBoundCommand {
     @Argument(help: "What the name looks like.")
     var pattern: String
 
+    static let isListing = true
+
     func validate() throws {
         if snapshot != nil && name != nil { throw ValidationError("--snapshot and --name exclude each other.") }
     }

@@ -31,8 +31,10 @@ struct ListCommand: MemoryBoundCommand {
     @Argument(help: "A path as it was at the backup.")
     var path: String?
 
+    static let isListing = true
+
     func perform(_ bench: Workbench) throws -> Int32 {
-        let secret = try passphrase.read(bench.console)
+        let secret = try bench.key(passphrase, of: vault.path)
         let path = try path.map { text throws(Failure) in try RawArguments.path(text) }
         let repository = try bench.open(vault.path, .reading, passphrase: secret, also: also)
         let found = try repository.findSnapshot(snapshot)

@@ -17,7 +17,7 @@ struct ReadingOptions: ParsableArguments, Sendable {
     /// - Parameter base: where the content of disks is read.
     func open(_ bench: Workbench, base: BaseOptions? = nil) throws -> Repository {
         try bench.open(
-            vault.path, .reading, passphrase: try passphrase.read(bench.console), also: also,
+            vault.path, .reading, passphrase: try bench.key(passphrase, of: vault.path), also: also,
             base: try base?.open(bench, .reading))
     }
 }

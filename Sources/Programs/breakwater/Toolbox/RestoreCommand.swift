@@ -48,7 +48,7 @@ struct RestoreCommand: MemoryBoundCommand {
     }
 
     func perform(_ bench: Workbench) throws -> Int32 {
-        let secret = try passphrase.read(bench.console)
+        let secret = try bench.key(passphrase, of: vault.path)
         let target = try target.map { text throws(Failure) in try VaultFolder.pathOutside(text) }
         let disk = try disk.map { text throws(Failure) in try VaultFolder.pathOutside(text) }
         var options = RestoreOptions()

@@ -19,9 +19,12 @@ struct SnapshotsCommand: MemoryBoundCommand {
     @Option(name: .long, help: "Only those of this name.")
     var name: String?
 
+    static let isListing = true
+
     func perform(_ bench: Workbench) throws -> Int32 {
         let console = bench.console
-        let repository = try bench.open(vault.path, .reading, passphrase: try passphrase.read(console), also: also)
+        let key = try bench.key(passphrase, of: vault.path)
+        let repository = try bench.open(vault.path, .reading, passphrase: key, also: also)
         let (all, damaged) = try repository.snapshots()
         let snapshots = all.filter { name == nil || $0.name == name }
         var table = Table([

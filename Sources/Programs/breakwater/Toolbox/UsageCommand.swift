@@ -18,6 +18,8 @@ struct UsageCommand: MemoryBoundCommand {
     @OptionGroup var output: OutputOptions
     @OptionGroup var memory: MemoryOptions
 
+    static let isListing = true
+
     func perform(_ bench: Workbench) throws -> Int32 {
         let repository = try bench.openKeyless(vault.path, .reading)
         let plan = try Collector(repository).plan()
@@ -65,7 +67,7 @@ extension VaultUsage.Reason {
         switch self {
         case .live: "live"
         case .reclaimable, .condemned: "reclaimable"
-        case .afterCheckpoint, .snapshotClaim, .sessionClaim, .locked: "notYet"
+        case .afterCheckpoint, .unfinished, .snapshotClaim, .sessionClaim, .locked: "notYet"
         }
     }
 
@@ -83,6 +85,9 @@ extension VaultUsage.Reason {
         case .reclaimable: "no snapshot needs it"
         case .condemned: "condemned, and not deleted yet"
         case .afterCheckpoint: "needs a checkpoint of the log"
+        case .unfinished:
+            "an unfinished backup stored it, and the next one of that name goes on from there; a later `collect` frees it, "
+                + "`collect --release-claims` at once"
         case .snapshotClaim(let snapshot, let kind):
             kind == "lean"
                 ? "other repositories lean on template \(snapshot.hex.prefix(12))"

@@ -17,6 +17,9 @@ package struct CollectPlan: Sendable, Equatable {
         case claimed(snapshot: Digest)
         /// A session's claim holds it.
         case session(ClaimID)
+        /// Only an unfinished backup holds it, which nobody is at: the next one of its desktop can lean on it until a
+        /// collector lets go of it.
+        case unfinished
         /// Readers may need it until a checkpoint holds what was decided by it.
         case afterCheckpoint
     }
@@ -73,6 +76,8 @@ private struct Judge {
     private let widest: (record: UInt64, claim: ClaimID)?
     /// Sessions of which a needed pack is here: their segments tell where its chunks lie.
     private let writers: Set<SessionID>
+    /// The same, of packs that only stages need.
+    private let stagers: Set<SessionID>
     /// Condemned packs that a claim keeps from going, and its snapshot.
     private let kept: [ObjectName: Digest]
 
@@ -88,12 +93,16 @@ private struct Judge {
         }
         self.sessions = sessions
         self.widest = widest
-        var writers: Set<SessionID> = []
+        var (writers, stagers) = (Set<SessionID>(), Set<SessionID>())
         for (name, held) in state.objects
         where name.kind == .pack && held.status != .condemned && needs.contains(name.digest) {
-            writers.insert(name.session)
+            if needs.staged.contains(name.digest) {
+                stagers.insert(name.session)
+            } else {
+                writers.insert(name.session)
+            }
         }
-        self.writers = writers
+        (self.writers, self.stagers) = (writers, stagers)
         kept = try state.packsKeptByClaims(pages)
     }
 
@@ -101,10 +110,12 @@ private struct Judge {
     func fate(_ name: ObjectName, _ held: LogState.Holding) -> CollectPlan.Fate {
         if held.status == .condemned { return condemned(name, held) }
         if held.status == .damaged, needs.contains(name.digest), hasLiveCopy(than: name) { return free(name, held) }
+        if needs.staged.contains(name.digest) { return staged(name) }
         if needs.live.contains(name.digest) { return .live }
         if let snapshot = needs.claimed[name.digest] { return .claimed(snapshot: snapshot) }
         switch name.kind {
         case .segment where writers.contains(name.session): return .live
+        case .segment where stagers.contains(name.session): return staged(name)
         case .page where held.since > state.checkpoint?.state ?? 0: return .afterCheckpoint
         case .slot, .siteKey: return .live
         default: return free(name, held)
@@ -118,6 +129,10 @@ private struct Judge {
         case .checkpoint where state.checkpoint?.object == name: .live
         default: sessions[name.session].map { .session($0) } ?? .reclaimable
         }
+    }
+
+    private func staged(_ name: ObjectName) -> CollectPlan.Fate {
+        sessions[name.session].map { .session($0) } ?? .unfinished
     }
 
     private func free(_ name: ObjectName, _ held: LogState.Holding) -> CollectPlan.Fate {

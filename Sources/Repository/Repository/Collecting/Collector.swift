@@ -6,7 +6,8 @@ internal import Sealing
 /// no one: the log orders what is condemned against what is committed.
 ///
 /// 1. Delete again what was condemned before and may be there still: a run that was cut short is finished by the next.
-/// 2. Forget stages whose snapshot is there. Let go of the claims of dead sessions (see `ClaimWatch`).
+/// 2. Forget stages whose snapshot is there. Let go of the claims of dead sessions (see `ClaimWatch`), then of the stages that
+///    dead sessions left, by the same watch.
 /// 3. List the vault, then read the log forward: whoever put a listed object had claimed, committed or been let go
 ///    before, so that the log says which. Condemn what nothing needs, by the newest state, in records of bounded size.
 /// 4. Write a checkpoint when condemned sets, manifests or pages wait for one.
@@ -18,9 +19,9 @@ package struct Collector {
     package struct Options: Sendable {
         /// A session that has not moved for so many seconds, between two runs, is dead.
         package var stillness: Int64 = 3600
-        /// Let go of every claim of a session and of a reader, whatever it is doing.
+        /// Let go of every claim of a session and of a reader, whatever it is doing, and of every unfinished backup.
         package var releasesClaims = false
-        /// Below so many free bytes claims of sessions are let go.
+        /// Below so many free bytes claims of sessions are let go, and unfinished backups.
         package var shortOfSpace: UInt64?
         /// With the reader's key, packs of which at most this share is alive are repacked; nil for none.
         package var repackBelow: Double?
@@ -57,8 +58,8 @@ package struct Collector {
         try delete()
         try forgetStages()
         let listed = try list()
-        try letGoOfClaims(listed.sizes)
-        try condemn(listed.strangers)
+        try letGo(listed.sizes)
+        let left = try condemn(listed.strangers)
         try checkpointIfAwaited()
         try delete()
         if let share = options.repackBelow {
@@ -67,12 +68,15 @@ package struct Collector {
             if report.repacked.packs > 0 { try delete() }
         }
         let locks = Dictionary(report.locked.map { ($0.object.name, $0.until) }) { $1 }
-        report.usage = VaultUsage(try plan([:]), repository.log.state, locks: locks)
+        report.usage = VaultUsage(try plan(left), repository.log.state, locks: locks)
         return report
     }
 
     /// What a run would find now, with nothing changed.
-    package func plan() throws -> CollectPlan { try plan(try list().strangers) }
+    package func plan() throws -> CollectPlan {
+        let listed = try list()
+        return try plan(listed.strangers, try repository.log.refresh().forgettingSupersededStages)
+    }
 
     /// What repacking would find in a run now, with nothing changed; nil where none is asked for, and without the reader's
     /// key.
@@ -108,21 +112,43 @@ package struct Collector {
         report.stagesForgotten += UInt64(count)
     }
 
-    private mutating func letGoOfClaims(_ found: [SessionID: CollectReport.Share]) throws {
-        let state = try repository.log.refresh()
+    /// Lets go of what dead sessions hold, and remembers how the others were seen.
+    private mutating func letGo(_ found: [SessionID: CollectReport.Share]) throws {
         let isShort = try isShortOfSpace()
-        let seen = try watch.sightings(in: state.vault)
+        let seen = try watch.sightings(in: repository.log.state.vault)
+        var kept = try letGoOfClaims(found, seen, isShort)
+        for (stage, sighting) in try letGoOfStages(found, seen, isShort) { kept[stage] = sighting }
+        if kept != seen { try watch.keep(kept, in: repository.log.state.vault) }
+    }
+
+    /// Why whoever was seen so is let go of; nil where it is not.
+    private func dead(_ seen: Sighting?, now: Sighting, _ isShort: Bool) -> CollectReport.Released.Why? {
+        if seen?.isStill(now: now, for: options.stillness) ?? false { return .still }
+        if isShort { return .shortOfSpace }
+        return options.releasesClaims ? .asked : nil
+    }
+
+    private func sighting(
+        of session: SessionID, _ found: [SessionID: CollectReport.Share]
+    ) -> Sighting {
+        let size = found[session] ?? .init()
+        return Sighting(objects: size.objects, bytes: size.bytes, time: repository.surroundings.now())
+    }
+
+    private mutating func letGoOfClaims(
+        _ found: [SessionID: CollectReport.Share], _ seen: [ClaimID: Sighting], _ isShort: Bool
+    ) throws -> [ClaimID: Sighting] {
+        let state = try repository.log.refresh()
         var kept: [ClaimID: Sighting] = [:]
         for (claim, held) in state.claims.sorted(by: { ($0.value.record, $0.key) < ($1.value.record, $1.key) }) {
             try check()
             switch held.scope {
             case .session(let session):
-                let size = found[session] ?? .init()
-                let now = Sighting(
-                    objects: size.objects, bytes: size.bytes, time: repository.surroundings.now())
-                let isStill = seen[claim]?.isStill(now: now, for: options.stillness) ?? false
-                if options.releasesClaims || isShort || isStill {
-                    try release(claim, isStill ? .still : isShort ? .shortOfSpace : .asked)
+                let now = sighting(of: session, found)
+                if Repacker.isOfCollector(claim, held, session) {
+                    try release(claim, .predecessor)
+                } else if let why = dead(seen[claim], now: now, isShort) {
+                    try release(claim, why)
                 } else {
                     kept[claim] = now.merged(with: seen[claim])
                 }
@@ -130,7 +156,40 @@ package struct Collector {
             case .machine, .lean: break
             }
         }
-        if kept != seen { try watch.keep(kept, in: state.vault) }
+        return kept
+    }
+
+    /// Stages are watched from the first on, whether a claim stands beside them or not, so that both go in one run.
+    private mutating func letGoOfStages(
+        _ found: [SessionID: CollectReport.Share], _ seen: [ClaimID: Sighting], _ isShort: Bool
+    ) throws -> [ClaimID: Sighting] {
+        let state = try repository.log.refresh()
+        let abandoned = Set(state.abandonedStages.map(\.manifest.name.digest))
+        var kept: [ClaimID: Sighting] = [:]
+        var going: [Digest] = []
+        for stage in state.stages {
+            let digest = stage.manifest.name.digest
+            let watched = ClaimID(truncating: digest)
+            let now = sighting(of: stage.clear.session, found)
+            if abandoned.contains(digest), let why = dead(seen[watched], now: now, isShort) {
+                going.append(digest)
+                let backup = CollectReport.Abandoned(session: stage.clear.session, why: why)
+                if !report.abandoned.contains(backup) { report.abandoned.append(backup) }
+            } else {
+                kept[watched] = now.merged(with: seen[watched])
+            }
+        }
+        for start in stride(from: 0, to: going.count, by: Self.mostInRecord) {
+            try check()
+            let part = going[start..<min(start + Self.mostInRecord, going.count)]
+            try appendUnlessNothing { state in
+                // A backup that began meanwhile may lean on them, and another collector may have been as quick.
+                let still = Set(state.abandonedStages.map(\.manifest.name.digest))
+                let stages = part.filter(still.contains)
+                return stages.isEmpty ? nil : .forget(stages)
+            }
+        }
+        return kept
     }
 
     private func isShortOfSpace() throws(Failure) -> Bool {
@@ -172,7 +231,9 @@ package struct Collector {
         return listed
     }
 
-    private mutating func condemn(_ listed: [ObjectName: UInt64]) throws {
+    /// - Returns: what was listed, and is neither the log's nor condemned: what somebody claims.
+    private mutating func condemn(_ listed: [ObjectName: UInt64]) throws -> [ObjectName: UInt64] {
+        var left = listed
         var isDone = false
         while !isDone {
             try check()
@@ -183,12 +244,14 @@ package struct Collector {
                 isDone = all.count <= Self.mostInRecord
                 return going.isEmpty ? nil : .condemn(.inline(going), counted: state.head)
             }
-            guard let after else { return }
+            guard let after else { break }
+            for object in going { left[object.name] = nil }
             // Read back: what the log does not call condemned is not deleted. Another collector may have been as quick.
             for object in going where after.objects[object.name].map({ $0.status == .condemned }) ?? true {
                 report.condemned.add(object.length)
             }
         }
+        return left
     }
 
     /// Appends as the site what `body` makes of the newest state; nil from it appends nothing.

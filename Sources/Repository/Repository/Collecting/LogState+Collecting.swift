@@ -31,15 +31,16 @@ extension LogState {
         return mark.state >= held.changed && mark.record < head
     }
 
-    /// What repacking looks into: live packs in use that no standing snapshot brought, in order. While that one stands,
-    /// everything in them is referred to; how much still is, the reader's key alone tells. Packs that were repacked before
+    /// What repacking looks into: live packs in use that no standing snapshot brought, by its commit or by the stages of its
+    /// session, in order. While that one stands, everything in them is referred to; how much still is, the reader's key alone tells. Packs that were repacked before
     /// are looked at again when there are others.
     func outlivedPacks(_ needs: Needs) -> [ObjectRef] {
         let owners = Set(snapshots.values.filter { !$0.isForgotten }.map(\.record))
+        let sessions = Set(recoveryPoints.map(\.clear.session))
         let moves = Set(moved.values.map(\.record))
         let found = objects.filter { name, held in
             name.kind == .pack && held.status == .live && needs.live.contains(name.digest) && moved[name.digest] == nil
-                && !owners.contains(held.since)
+                && !owners.contains(held.since) && !sessions.contains(name.session)
         }
         guard found.contains(where: { !moves.contains($0.value.since) }) else { return [] }
         return found.map { ObjectRef(name: $0.key, length: $0.value.length) }

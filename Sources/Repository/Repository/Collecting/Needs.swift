@@ -9,29 +9,44 @@ internal import Sealing
 package struct Needs: Sendable, Equatable {
     /// Needed by a snapshot that is committed and not forgotten.
     package private(set) var live: Set<Digest> = []
+    /// Of `live`, what only stages need: unfinished backups.
+    package private(set) var staged: Set<Digest> = []
     /// Needed only because a claim stands on a snapshot that was forgotten: the digest, and that snapshot.
     package private(set) var claimed: [Digest: Digest] = [:]
 
     /// - Throws: what reading the sets throws: nobody decides what may go while one of them cannot be read.
     package init(_ state: LogState, _ pages: any PageSource) throws(Failure) {
-        var sets: Set<Digest> = []
-        for (digest, snapshot) in state.snapshots where !snapshot.isForgotten {
-            live.insert(digest)
-            for reference in snapshot.clear.envelopes { live.formUnion(state.wraps(of: reference)) }
-            sets.formUnion(snapshot.clear.sets)
-        }
-        live.formUnion(sets)
-        // In order, so that a store is asked in the same order each time.
-        for set in sets.sorted() {
-            for root in try state.roots(of: set, pages) {
-                live.insert(root)
-                if state.moved[root] != nil { live.formUnion(state.packs(for: root)) }
-            }
-        }
+        try count(state, stages: false, pages)
+        try count(state, stages: true, pages)
         for digest in Set(state.claims.values.compactMap(\.scope.snapshot)).sorted() {
             guard let snapshot = state.snapshots[digest], snapshot.isForgotten else { continue }
             for need in try state.needs(of: snapshot, pages) where !live.contains(need) { claimed[need] = digest }
         }
+    }
+
+    /// Counts what recovery points need, and then what stages need besides.
+    private mutating func count(_ state: LogState, stages: Bool, _ pages: any PageSource) throws(Failure) {
+        var sets: Set<Digest> = []
+        for (digest, snapshot) in state.snapshots where !snapshot.isForgotten && snapshot.clear.isStage == stages {
+            need(digest, stages)
+            for reference in snapshot.clear.envelopes {
+                for wrap in state.wraps(of: reference) { need(wrap, stages) }
+            }
+            for set in snapshot.clear.sets where !live.contains(set) { sets.insert(set) }
+        }
+        // In order, so that a store is asked in the same order each time.
+        for set in sets.sorted() {
+            need(set, stages)
+            for root in try state.roots(of: set, pages) {
+                need(root, stages)
+                guard state.moved[root] != nil else { continue }
+                for pack in state.packs(for: root) { need(pack, stages) }
+            }
+        }
+    }
+
+    private mutating func need(_ digest: Digest, _ isStaged: Bool) {
+        if live.insert(digest).inserted, isStaged { staged.insert(digest) }
     }
 
     /// Nil while a set cannot be read.

@@ -9,6 +9,8 @@ package struct VaultUsage: Sendable {
         case reclaimable
         case condemned
         case afterCheckpoint
+        /// An unfinished backup stored it, and nobody is at that any more: a collector lets go of it like of a claim.
+        case unfinished
         /// A restore, a mount, a copy, a machine or a tenant holds that snapshot, by that kind of claim.
         case snapshotClaim(snapshot: Digest, kind: String)
         case sessionClaim(ClaimID, session: SessionID)
@@ -65,6 +67,7 @@ package struct VaultUsage: Sendable {
         case .reclaimable: return .reclaimable
         case .condemned: return .condemned
         case .afterCheckpoint: return .afterCheckpoint
+        case .unfinished: return .unfinished
         case .claimed(let snapshot):
             let kinds = state.claims.values.filter { $0.scope.snapshot == snapshot }.map(\.scope.kind)
             return .snapshotClaim(snapshot: snapshot, kind: kinds.max() ?? "read")
@@ -97,9 +100,10 @@ extension VaultUsage.Reason {
         case .reclaimable: 1
         case .condemned: 2
         case .afterCheckpoint: 3
-        case .snapshotClaim: 4
-        case .sessionClaim: 5
-        case .locked: 6
+        case .unfinished: 4
+        case .snapshotClaim: 5
+        case .sessionClaim: 6
+        case .locked: 7
         }
     }
 

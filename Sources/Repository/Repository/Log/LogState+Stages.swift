@@ -37,6 +37,21 @@ extension LogState {
         }.map(\.manifest.name.digest)
     }
 
+    /// Stages that no session is at any more: the claim of their own is gone, and none came after them that may lean on what
+    /// they hold. The next backup of their desktop can lean on them still; who lets go of them, lets go of that.
+    package var abandonedStages: [Committed] {
+        let stages = stages
+        guard !stages.isEmpty else { return [] }
+        var sessions: Set<SessionID> = []
+        var last: UInt64 = 0
+        for claim in claims.values {
+            guard let session = claim.scope.session else { continue }
+            sessions.insert(session)
+            last = max(last, claim.record)
+        }
+        return stages.filter { $0.record > last && !sessions.contains($0.clear.session) }
+    }
+
     /// What a commit without streams must fulfil besides what every native commit must.
     func judge(stage clear: ClearPart) throws {
         guard charter.features.contains(Charter.stages) else {

@@ -29,9 +29,7 @@ final class RepairSession {
         return fresh
     }
 
-    private static func claim(of session: SessionID) -> ClaimID {
-        ClaimID(truncating: SHA256.hash(Array("breakwater repair claim v1".utf8) + [0] + session.bytes))
-    }
+    private static func claim(of session: SessionID) -> ClaimID { ClaimID(of: session, "breakwater repair claim v1") }
 
     /// Lets go of the claims of all repairs.
     static func closeAll(_ repository: Repository) throws {
@@ -47,5 +45,13 @@ final class RepairSession {
         guard let claim else { return }
         self.claim = nil
         try repository.release(claim)
+    }
+}
+
+extension ClaimID {
+    /// The claim of one of the site's own sessions, by the session and what it does: so those who do the same tell it from
+    /// others.
+    init(of session: SessionID, _ label: String) {
+        self.init(truncating: SHA256.hash(Array(label.utf8) + [0] + session.bytes))
     }
 }

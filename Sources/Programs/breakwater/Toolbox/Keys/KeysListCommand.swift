@@ -13,6 +13,8 @@ struct KeysListCommand: EngineCommand {
     @OptionGroup var options: KeyChangeOptions
     @OptionGroup var output: OutputOptions
 
+    static let isListing = true
+
     func perform(_ bench: Workbench) throws -> Int32 {
         let key = options.passphrase.isGiven ? try options.passphrase.read(bench.console) : nil
         for (place, path) in options.paths.enumerated() {

@@ -6,6 +6,9 @@ package struct RepackReport: Sendable {
     /// Bytes of the packs before and after.
     package internal(set) var bytesBefore: UInt64 = 0
     package internal(set) var bytesAfter: UInt64 = 0
+    /// All that was put for it, the segments that tell of the new packs with them: what of the space that came free is taken
+    /// again.
+    package internal(set) var rewritten: UInt64 = 0
     /// Why nothing was repacked that might have been: a sentence without a full stop.
     package internal(set) var postponed: String?
 

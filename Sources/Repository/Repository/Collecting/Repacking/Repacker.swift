@@ -64,7 +64,17 @@ struct Repacker {
 
     private var isKeyed: Bool { repository.keys.secret != nil && !repository.keys.readers.isEmpty }
 
-    private static let claimed = "a backup or copy is under way, and may lean on what would be left out"
+    private static let claimed =
+        "a backup, a copy or another collector is under way, and may lean on what would be left out; where it was killed, `breakwater repository "
+        + "collect --release-claims` lets go of its claim"
+
+    /// By its name the claim of a collector that repacks is known from others: the next one lets go of what a killed one
+    /// left.
+    private static func claim(of session: SessionID) -> ClaimID { ClaimID(of: session, "breakwater repack claim v1") }
+
+    static func isOfCollector(_ claim: ClaimID, _ held: LogState.Claim, _ session: SessionID) -> Bool {
+        held.owner == nil && claim == Self.claim(of: session)
+    }
 
     /// Whether there is nothing to move for what was thrown, rather than a reason to fail.
     private static func isPostponement(_ failure: Failure) -> Bool {
@@ -81,7 +91,11 @@ struct Repacker {
         var plan = RepackPlan()
         do {
             plan = try look(state).plan
-            if Self.isClaimed(state, besides: nil) { plan.postponed = Self.claimed }
+            // A run begins by letting go of what a collector before it holds.
+            let isClaimed = state.claims.contains { id, held in
+                held.scope.session.map { !Self.isOfCollector(id, held, $0) } ?? false
+            }
+            if isClaimed { plan.postponed = Self.claimed }
         } catch let failure as Failure where Self.isPostponement(failure) { plan.postponed = failure.what }
         return plan
     }
@@ -95,7 +109,8 @@ struct Repacker {
             return report
         }
         let session = SessionID.random(repository.surroundings)
-        let claim = try repository.claim(.session(session))
+        let claim = Self.claim(of: session)
+        try repository.appendAsSite { _ in .claim(claim, .session(session)) }
         do {
             try move(under: session, claim)
         } catch {
@@ -216,7 +231,9 @@ struct Repacker {
                 repository, secret, of: origin, envelope: envelope, into: session, isCancelled: isCancelled)
             let written = try write(ordered, alive, into: resealing, state)
             guard !written.isEmpty else { continue }
-            segments += try resealing.putSegments(written)
+            let told = try resealing.putSegments(written)
+            segments += told
+            report.rewritten += told.reduce(0) { $0 + $1.length }
             for pack in ordered {
                 let ids = Set(pack.table.frames.flatMap { $0.chunks.map(\.id) }).intersection(alive)
                 let holders = written.filter { $0.holds(any: ids) }
@@ -224,7 +241,9 @@ struct Repacker {
                 moves.append(.init(root: pack.name.digest, objects: targets))
             }
             report.newPacks += UInt64(written.count)
-            report.bytesAfter += written.reduce(0) { $0 + $1.object.length }
+            let length = written.reduce(0) { $0 + $1.object.length }
+            report.bytesAfter += length
+            report.rewritten += length
         }
         guard !moves.isEmpty else { return }
         try publish(moves, segments, counted: state, claim)
@@ -259,7 +278,7 @@ struct Repacker {
     ) throws {
         let repository = repository
         let after = try Collector(repository).appendUnlessNothing { newest in
-            guard !Self.isClaimed(newest, besides: claim) else { return nil }
+            guard newest.claims[claim] != nil, !Self.isClaimed(newest, besides: claim) else { return nil }
             var needed: Set<Digest> = []
             let all = newest.snapshots.values.sorted { $0.record < $1.record }
             for snapshot in all where snapshot.record > counted.head && !snapshot.isForgotten {
@@ -276,7 +295,7 @@ struct Repacker {
         }
         guard after == nil else { return }
         report = RepackReport()
-        report.postponed = "a backup or copy came while it was repacked"
+        report.postponed = "a backup, a copy or another collector came while it was repacked"
     }
 }
 
