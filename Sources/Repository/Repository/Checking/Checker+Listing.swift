@@ -49,7 +49,9 @@ extension Checker {
         if let last = state.checkpoint?.object, !listed.loose.contains(where: { $0.name == last }) {
             listed.loose.append((last, 0))
         }
-        if let beyond, try repository.log.refresh().head < beyond {
+        if let beyond, try repository.log.refresh().head < beyond, beyond == state.head + 1 {
+            try checkRecord(beyond)
+        } else if let beyond, try repository.log.refresh().head < beyond {
             note(state.head + 1, .missing, "log record \(state.head + 1) is not there, and record \(beyond) is", nil)
         }
         if repository.log.isInterrupted {
