@@ -4,14 +4,18 @@ import Support
 import Synchronization
 
 /// A store of which this user may not read some objects, as a directory answers for a file of mode 0: they are there, with
-/// their length, and can be replaced.
+/// their length, and can be replaced. Or in which there is no room.
 final class ForbiddingStore: MendingStore {
     private let inner: StrictStore
     private let forbidden: Mutex<Set<String>>
     var location: String { inner.location }
 
-    init(_ inner: StrictStore, _ keys: [String]) {
+    /// Puts of keys that begin so find no room.
+    private let full: String?
+
+    init(_ inner: StrictStore, _ keys: [String] = [], full: String? = nil) {
         self.inner = inner
+        self.full = full
         forbidden = Mutex(Set(keys))
     }
 
@@ -28,6 +32,7 @@ final class ForbiddingStore: MendingStore {
     }
 
     func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure) {
+        if let full, key.text.hasPrefix(full) { throw Failure(.full, "no room for \(key) in \(location)") }
         try inner.put(key, bytes, use: use)
     }
 

@@ -131,7 +131,11 @@ extension Checker {
 
     private func isOwnSiteKey(_ name: ObjectName) throws(Failure) -> Bool {
         guard let bytes = try readIfWhole(name), let key = try? SiteKeyObject(bytes) else { return false }
-        return key.vault == state.vault
+        guard key.vault == state.vault, !repository.mayServe(key) else { return key.vault == state.vault }
+        ledger.change {
+            $0.notes.append("\(name) is sealed as the site key of this vault is, and the keys at hand do not open it")
+        }
+        return false
     }
 
     private func readIfWhole(_ name: ObjectName) throws(Failure) -> [UInt8]? {

@@ -171,8 +171,9 @@ package final class Log: Sendable {
             guard let (lent, lender) = lend(number, contents.state), try !isGivenUp(number, object, contents.state)
             else {
                 guard let object else {
+                    let wasUnread = contents.gap == number && contents.isGapUnread
+                    contents.isGapUnread = found == .unreadable || wasUnread
                     contents.gap = number
-                    contents.isGapUnread = found == .unreadable || contents.isGapUnread
                     return
                 }
                 contents.gap = nil

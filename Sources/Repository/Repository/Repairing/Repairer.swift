@@ -149,7 +149,7 @@ package struct Repairer {
         let siteKeys = SiteKeyMend(repository, mend, isDryRun: options.isDryRun)
         var slots: [Digest: RepairReport.Item.Outcome] = [:]
         var siteKey: RepairReport.Item.Outcome?
-        let brokenSiteKeys = findings.compactMap(\.name).filter { $0.kind == .siteKey }
+        let brokenSiteKeys = findings.filter { $0.name?.kind == .siteKey }
         // Sets and pages first: by them it is judged what is needed.
         for finding in findings.sorted(by: { Self.rank($0) < Self.rank($1) }) {
             do throws(Failure) {
