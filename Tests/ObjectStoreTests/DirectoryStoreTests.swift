@@ -41,6 +41,20 @@ import Testing
         }
     }
 
+    /// Root may read everything.
+    @Test(.enabled(if: geteuid() != 0)) func aFileThatMayNotBeReadIsOneDamagedObject() throws {
+        let store = try open()
+        for name in ["a/b", "a/c"] { try store.put(key(name), [1], use: .data) }
+        try #require(chmod(vault + "/a/b", 0) == 0)
+        #expect(try store.length(of: key("a/b")) == 1)
+        #expect(throws: Failure(.damaged, "")) { try store.get(key("a/b"), range: 0..<1) }
+        #expect(try store.get(key("a/c"), range: 0..<1) == [1])
+        // A directory that leads nobody on is no matter of one object.
+        try #require(chmod(vault + "/a", 0) == 0)
+        defer { chmod(vault + "/a", 0o700) }
+        #expect(throws: Failure(.refused, "")) { try store.get(key("a/c"), range: 0..<1) }
+    }
+
     @Test func aReaderChangesNothing() throws {
         try open().put(key("a"), [1], use: .data)
         let reader = try open(.reading)

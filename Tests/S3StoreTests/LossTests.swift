@@ -201,6 +201,27 @@ import Testing
         }
     }
 
+    /// That it is listed tells what is forbidden of one object from credentials that do not hold.
+    @Test func anObjectThatIsForbiddenAndListedIsOneDamagedObject() throws {
+        let store = try open()
+        let forbidden = ServerDouble.Fate.answered(HTTPAnswer(status: 403))
+        func list(_ key: String) -> ServerDouble.Fate {
+            let entry = "<Contents><Key>\(key)</Key><Size>7</Size></Contents>"
+            let text = "<ListBucketResult><IsTruncated>false</IsTruncated>\(entry)</ListBucketResult>"
+            return .answered(HTTPAnswer(status: 200, content: Array(text.utf8)))
+        }
+        server.script([forbidden, list("p/log/1")])
+        #expect(try store.length(of: key) == 7)
+        server.script([forbidden, list("p/log/1")])
+        #expect(throws: Failure(.damaged, "")) { try store.get(key, range: 0..<7) }
+        for other in [forbidden, list("p/log/12")] {
+            server.script([forbidden, other])
+            #expect(throws: Failure(.refused, "")) { try store.length(of: key) }
+            server.script([forbidden, other])
+            #expect(throws: Failure(.refused, "")) { try store.get(key, range: 0..<7) }
+        }
+    }
+
     @Test func everyUploadCarriesItsDigests() throws {
         let store = try open()
         try store.put(key, Array("hello".utf8), use: .log)

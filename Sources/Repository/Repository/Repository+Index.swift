@@ -119,7 +119,8 @@ extension Repository {
                     try Segment(try objects.read(name), secret, repository: id, name: name.path), name.session
                 )
             } catch {
-                guard error.code == .damaged || error.code == .notFound else { throw .vault(error) }
+                // A segment is a hint, whatever keeps it from being read; a refusal is one of the vault.
+                guard error.isOfOneObject, error.code != .refused else { throw .vault(error) }
                 damaged.append(name)
             }
         }

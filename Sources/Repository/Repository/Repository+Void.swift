@@ -17,7 +17,7 @@ extension Repository {
         package var snapshots: [Digest] = []
     }
 
-    /// - Throws: `.refused` when the record is authentic, or another one interrupts the log.
+    /// - Throws: `.refused` when the record is authentic, or cannot be read for itself, or another one interrupts the log.
     package func planVoid(of number: UInt64) throws(Failure) -> VoidPlan {
         let state = try log.refresh()
         guard let cut = log.interruption else {
@@ -32,6 +32,12 @@ extension Repository {
             throw Failure(
                 .refused, "it is record \(cut.number) of the log in \(store.location) that is lost, not \(number)",
                 advice: "Nothing was changed.")
+        }
+        guard !cut.isUnread else {
+            throw Failure(
+                .refused,
+                "record \(number) of the log in \(store.location) is there and cannot be read: it may be whole",
+                advice: "Nothing was changed. \(log.whatToDo(cut))")
         }
         var plan = VoidPlan(number: number)
         for record in try log.recordsBeyond(number) {

@@ -117,7 +117,7 @@ package final class Repository: Sendable {
         // With its slots gone, the log alone can say why.
         let keyless = try? open(store, .keyless, expecting: expected, heads: heads, surroundings: surroundings)
         if let keyless, keyless.log.state.isDestroyed { throw destroyed(keyless.id, at: store.location) }
-        if let problem = search.problem { throw problem }
+        if let problem = search.problem { throw search.explained(problem, in: store) }
         throw Failure(
             .refused, "\(store.location) holds no key slot: its keys were destroyed, or the slots were removed",
             advice: "Where another vault of the repository has slots, `restore --also` reads by them, and `breakwater "
@@ -127,7 +127,12 @@ package final class Repository: Sendable {
     /// Where a vault that is not destroyed has no key slot, a sentence without a full stop on what that means and what helps.
     /// No damage by itself: a vault may have been made without any, by whoever keeps the keys elsewhere.
     func slotlessness() throws(Failure) -> String? {
-        guard !log.state.isDestroyed, try Self.slotNames(store).isEmpty else { return nil }
+        guard !log.state.isDestroyed else { return nil }
+        for name in try Self.slotNames(store) {
+            // One that is damaged may be an own one; a check names it.
+            guard let bytes = try readIfWhole(name) else { return nil }
+            if let slot = try? Slot(bytes), slot.repository == id { return nil }
+        }
         return
             "no key slot is left in \(store.location): nobody opens the repository by this vault, but who keeps its keys "
             + "elsewhere. Where another vault of it has slots, `breakwater repository keys add-passphrase --vault OTHER "
@@ -138,9 +143,29 @@ package final class Repository: Sendable {
         try listed(.slot, in: store)
     }
 
-    /// Slots and site keys, which no log names, are found by listing.
+    /// The most objects that are listed of a kind: who may put objects could put junk without end.
+    static let mostListed = 100_000
+
+    /// Slots and site keys, which no log names, are found by listing: all of them, as one that is passed over could open the
+    /// repository after it was withdrawn.
+    /// - Throws: `.damaged` when there are more than anybody has a use for.
     static func listed(_ kind: ObjectKind, in store: any ObjectStore) throws(Failure) -> [ObjectName] {
-        try store.list(prefix: kind.folder + "/", after: nil, limit: 1000).compactMap { ObjectName(path: $0.key.text) }
+        var names: [ObjectName] = []
+        var looked = 0
+        var last: StoreKey?
+        repeat {
+            let page = try store.list(prefix: kind.folder + "/", after: last, limit: 1000)
+            names += page.compactMap { ObjectName(path: $0.key.text) }
+            looked += page.count
+            last = page.last?.key
+            guard looked <= mostListed else {
+                throw Failure(
+                    .damaged, "more than \(mostListed) objects lie in \(kind.folder)/ of \(store.location)",
+                    advice: "Nothing was changed. Somebody who may write there filled it: see to it that he may "
+                        + "not, and remove by hand what is not the repository's.")
+            }
+        } while last != nil
+        return names
     }
 
     private static func takeUpSite(

@@ -148,9 +148,20 @@ package final class DirectoryStore: MendingStore {
         switch -file {
         case ENOENT, ENOTDIR: return nil
         case ELOOP, ENXIO: throw notAnObject(key)
+        case EACCES where isThere(key), EPERM where isThere(key):
+            throw .unreadable(key, in: location, String(systemError: -file))
         case 1...: throw Failure.system(-file, "cannot open \(key) in \(location)")
         default: return file
         }
+    }
+
+    /// Whether something lies under a key, whoever may read it: then what forbids that forbids it of this object, and not of
+    /// the directories that lead there.
+    private func isThere(_ key: StoreKey) -> Bool {
+        let file = root.tryOpenBeneath(Array(key.text.utf8), flags: Directory.locating)
+        guard file >= 0 else { return false }
+        close(file)
+        return true
     }
 
     /// Nil for a directory: there are objects below the key, and none at it.

@@ -14,7 +14,9 @@ package import Platform
 /// 5. **Delete** is idempotent: deleting what is not there succeeds.
 /// 6. **List** is ordered by key and complete for objects whose put returned before the call and that were not
 ///    deleted meanwhile. It is used as a hint only.
-/// 7. `.unknownOutcome` is the only error after which a put or delete may have happened. Reading the object back does
+/// 7. **One object** that is there and that whoever asks may not read is `.damaged`, like one whose bytes are lost: the
+///    others can be read. Where the same forbids everything, or it cannot be told, it is `.refused`.
+/// 8. `.unknownOutcome` is the only error after which a put or delete may have happened. Reading the object back does
 ///    not settle it, since what can be read may still not survive a power cut: putting it again does. `.exists` says
 ///    that what stands there is durable.
 ///
@@ -30,8 +32,8 @@ package protocol ObjectStore: Sendable {
     func put(_ key: StoreKey, _ bytes: borrowing RawSpan, use: StoreUse) throws(Failure)
 
     /// Exactly `range` of the object.
-    /// - Throws: `.notFound`, `.damaged` (shorter than the range), `.unsuited` (no parts are to be had), `.unreachable`,
-    ///   `.failed`.
+    /// - Throws: `.notFound`; `.damaged` (shorter than the range, or not to be read by whoever asks); `.unsuited` (no parts
+    ///   are to be had); `.refused`; `.unreachable`; `.failed`.
     func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8]
 
     /// The object's length in bytes, or nil when it is not there.
@@ -101,6 +103,17 @@ package struct StoreKey: Hashable, Comparable, Sendable, CustomStringConvertible
         left.text.utf8.lexicographicallyPrecedes(right.text.utf8)
     }
     package var description: String { text }
+}
+
+extension Failure {
+    /// `.damaged`: one object of a store is there, and whoever asks may not read it.
+    /// - Parameter reason: the store's words for that.
+    package static func unreadable(_ key: StoreKey, in location: String, _ reason: String) -> Failure {
+        Failure(
+            .damaged, "\(key) in \(location) cannot be read: \(reason)",
+            advice: "Nothing was changed. Look at its owner and mode, or at what the store allows of it; the vault's "
+                + "other objects can be read.")
+    }
 }
 
 extension ObjectStore {

@@ -60,7 +60,11 @@ package struct S3Client: Sendable {
                 last =
                     status == 200 && call.isForPart
                     ? partsIgnored(what)
-                    : Failure(.damaged, "\(what): \(settings.endpoint.host) answers with more than was asked for")
+                    : Failure(
+                        .damaged, "\(what): \(settings.endpoint.host) answers with more than was asked for",
+                        advice:
+                            "What came was thrown away. Try again; where it stays so, the store does not keep to S3, or "
+                            + "a proxy on the way changes its answers")
                 throw settle(what, call, true, last)
             case .impossible(let reason):
                 last = Failure(.failed, "\(what): \(reason)")

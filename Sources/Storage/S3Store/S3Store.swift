@@ -87,6 +87,7 @@ package struct S3Store: ObjectStore {
         case 200: throw client.partsIgnored(what)
         case 416: throw short(key, range)
         case 404 where !isAboutBucket(answer): throw absent(key)
+        case 403 where listed(key) != nil: throw .unreadable(key, in: location, client.refusal(what, answer).what)
         default: throw client.refusal(what, answer)
         }
         guard answer.content.count == range.count else { throw short(key, range) }
@@ -103,8 +104,18 @@ package struct S3Store: ObjectStore {
             }
             return length
         case 404: return nil
+        case 403:
+            guard let length = listed(key) else { throw client.refusal(what, answer) }
+            return length
         default: throw client.refusal(what, answer)
         }
+    }
+
+    /// The length of an object, by the listing: who is shown it there has credentials that hold, and what is forbidden is
+    /// this object.
+    private func listed(_ key: StoreKey) -> UInt64? {
+        guard let first = try? list(prefix: key.text, after: nil, limit: 1).first, first.key == key else { return nil }
+        return first.length
     }
 
     // MARK: - Deleting

@@ -49,7 +49,9 @@ extension Checker {
         if let last = state.checkpoint?.object, !listed.loose.contains(where: { $0.name == last }) {
             listed.loose.append((last, 0))
         }
-        if let beyond, try repository.log.refresh().head < beyond {
+        if let beyond, try repository.log.refresh().head < beyond, beyond == state.head + 1 {
+            try checkRecord(beyond)
+        } else if let beyond, try repository.log.refresh().head < beyond {
             note(state.head + 1, .missing, "log record \(state.head + 1) is not there, and record \(beyond) is", nil)
         }
         if repository.log.isInterrupted {
@@ -129,7 +131,11 @@ extension Checker {
 
     private func isOwnSiteKey(_ name: ObjectName) throws(Failure) -> Bool {
         guard let bytes = try readIfWhole(name), let key = try? SiteKeyObject(bytes) else { return false }
-        return key.vault == state.vault
+        guard key.vault == state.vault, !repository.mayServe(key) else { return key.vault == state.vault }
+        ledger.change {
+            $0.notes.append("\(name) is sealed as the site key of this vault is, and the keys at hand do not open it")
+        }
+        return false
     }
 
     private func readIfWhole(_ name: ObjectName) throws(Failure) -> [UInt8]? {

@@ -10,7 +10,20 @@ struct HeldSiteKey {
 }
 
 extension Repository {
-    /// What is sealed of this vault's site key and lies whole in a store, in the order of the names.
+    /// Whether the reader keys at hand tell a sealed site key from bytes that only look like one: it is sealed to the newest.
+    var judgesSiteKeys: Bool {
+        let state = log.state
+        return keys.readers.contains { $0.generation == state.newestReader && Self.isListed($0, state) }
+    }
+
+    /// Whether it gives this vault's site key. Without the reader key that would open it, what names this vault may be it.
+    func mayServe(_ object: SiteKeyObject) -> Bool {
+        guard object.vault == vault, judgesSiteKeys else { return object.vault == vault }
+        return object.open(keys.readers, repository: id)?.verifying == log.state.site
+    }
+
+    /// What says that it is this vault's sealed site key and lies whole in a store, in the order of the names: anybody who
+    /// may put objects can say so, see `mayServe`.
     func siteKeys(in store: any ObjectStore) throws(Failure) -> [HeldSiteKey] {
         var found: [HeldSiteKey] = []
         let reader = ObjectReader(store)
@@ -44,7 +57,7 @@ extension Repository {
     /// Puts a second copy of what lies here once.
     /// - Returns: whether anything did.
     func completeSiteKeys() throws(Failure) -> Bool {
-        let single = try siteKeys(in: store).filter { $0.names.count == 1 }
+        let single = try siteKeys(in: store).filter { $0.names.count == 1 && mayServe($0.object) }
         for held in single { try putSiteKey(held.object) }
         return !single.isEmpty
     }

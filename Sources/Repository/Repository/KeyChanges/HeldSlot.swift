@@ -25,7 +25,7 @@ extension Repository {
     }
 
     /// Nil for what is damaged or gone: that a store does not answer says nothing of an object.
-    private func readIfWhole(_ name: ObjectName) throws(Failure) -> [UInt8]? {
+    func readIfWhole(_ name: ObjectName) throws(Failure) -> [UInt8]? {
         do throws(Failure) {
             return try objects.read(name)
         } catch  where error.code == .damaged || error.code == .notFound { return nil }
@@ -53,12 +53,19 @@ extension Repository {
     package func destroySlots() throws(Failure) -> Int {
         var gone: Set<Digest> = []
         while true {
-            let names = try Self.slotNames(store)
-            guard !names.isEmpty else { return gone.count }
-            for name in names {
-                try store.deleteSettled(try name.key())
-                gone.insert(name.digest)
-            }
+            // Page by page, so that no amount of junk keeps the slots from being destroyed.
+            var isEmpty = true
+            var last: StoreKey?
+            repeat {
+                let page = try store.list(prefix: ObjectKind.slot.folder + "/", after: last, limit: 1000)
+                for name in page.compactMap({ ObjectName(path: $0.key.text) }) {
+                    try store.deleteSettled(try name.key())
+                    gone.insert(name.digest)
+                    isEmpty = false
+                }
+                last = page.last?.key
+            } while last != nil
+            if isEmpty { return gone.count }
         }
     }
 }

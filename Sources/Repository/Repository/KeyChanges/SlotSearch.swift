@@ -13,6 +13,8 @@ struct SlotSearch {
     private let key: SlotKey
     /// The first reason why a slot did not open; that the key does not fit says more than that one is damaged.
     private(set) var problem: Failure?
+    /// Slots that could not be read.
+    private var unread = 0
 
     /// - Parameter repository: the one meant; nil where it is not known, and then any slot serves.
     init(_ stores: [any ObjectStore], of repository: RepositoryID?, _ key: SlotKey) throws(Failure) {
@@ -34,10 +36,24 @@ struct SlotSearch {
                 read.insert(name.digest)
                 return try slot.unwrap(key)
             } catch {
+                if error.code != .refused { unread += 1 }
                 if problem?.code != .refused { problem = error }
             }
         }
         return nil
+    }
+
+    /// Why no slot opened, once all were looked at: that the key does not fit is said as it is, and so is what says nothing
+    /// of slots.
+    func explained(_ problem: Failure, in store: any ObjectStore) -> Failure {
+        guard problem.isOfOneObject, problem.code != .refused else { return problem }
+        return Failure(
+            problem.code,
+            "\(key.title) opens no key slot in \(store.location), and \(unread.counted("object", "objects")) in slots/ cannot "
+                + "be read as one, such as this: \(problem.what)",
+            advice: "All were looked at, and nothing was changed. Where another vault of the repository has slots, "
+                + "`restore --also` reads by them, and `breakwater repository repair --from` puts back what is damaged."
+        )
     }
 }
 

@@ -8,6 +8,14 @@ extension Log {
         package var number: UInt64
         /// Bytes that are no record of this log lie at its number; otherwise nothing does.
         package var isJunk: Bool
+        /// Something lies at its number, and the store does not give it.
+        package var isUnread = false
+
+        /// What is the matter with the record: a predicate.
+        package var trouble: String {
+            if isJunk { return "holds bytes that are no record" }
+            return isUnread ? "cannot be read" : "is lost"
+        }
     }
 
     /// Where the log is interrupted: what was appended from there on is not known.
@@ -16,7 +24,7 @@ extension Log {
             if contents.state.blockedBy != nil, let number = contents.blockedAt {
                 return Interruption(number: number, isJunk: true)
             }
-            return contents.gap.map { Interruption(number: $0, isJunk: false) }
+            return contents.gap.map { Interruption(number: $0, isJunk: false, isUnread: contents.isGapUnread) }
         }
     }
 
@@ -25,17 +33,21 @@ extension Log {
     /// `.partial`, in words for a person, when the log is interrupted.
     package var shortfall: Failure? {
         interruption.map { cut in
-            let what = cut.isJunk ? "holds bytes that are no record" : "is lost"
-            return Failure(
+            Failure(
                 .partial,
-                "record \(cut.number) of the log in \(store.location) \(what): snapshots committed from there on are not seen",
+                "record \(cut.number) of the log in \(store.location) \(cut.trouble): snapshots committed from there on are not seen",
                 advice: "What comes before it is safe. \(whatToDo(cut))")
         }
     }
 
     /// How an interrupted log is read on, or given up from its interruption on.
     func whatToDo(_ cut: Interruption) -> String {
-        "`breakwater repository check` names what is hidden; `repair --from` takes the record from a vault that has it; "
-            + "where none has, `breakwater repository void --vault \(store.location) --passphrase-file F \(cut.number)` gives it up."
+        let repairing =
+            "`breakwater repository check` names what is hidden; `repair --from` takes the record from a vault that has it"
+        guard !cut.isUnread else {
+            return "Look at the owner and the mode of the record: once it can be read, nothing is lost. \(repairing)."
+        }
+        return repairing
+            + "; where none has, `breakwater repository void --vault \(store.location) --passphrase-file F \(cut.number)` gives it up."
     }
 }

@@ -50,6 +50,8 @@ package final class Log: Sendable {
         var borrowedEarlier: [UInt64: String] = [:]
         /// A later record is there, and this one is not.
         var gap: UInt64?
+        /// Something lies where the gap is, and the store does not give it.
+        var isGapUnread = false
         var newerElsewhere: UInt64?
         /// The record by which the state is blocked, while it is.
         var blockedAt: UInt64?
@@ -123,6 +125,8 @@ package final class Log: Sendable {
                 // Another thread may have been quicker.
                 if contents.state.head + 1 == next { try take(found, number: next, into: &contents) }
             }
+            // What can be read of no vault ends the log as what is lost does.
+            if found == .unreadable, state.head < next { return state }
         }
     }
 
@@ -142,7 +146,7 @@ package final class Log: Sendable {
     /// What lies at a number.
     private enum Found: Equatable {
         case bytes([UInt8]), missing
-        /// It cannot be read for itself, like a bad sector, and a mirror has it.
+        /// It cannot be read for itself, like a bad sector: a mirror has it, or it is as good as lost.
         case unreadable
 
         var bytes: [UInt8]? { if case .bytes(let bytes) = self { bytes } else { nil } }
@@ -153,7 +157,9 @@ package final class Log: Sendable {
             return .bytes(try store.recordObject(state.head + 1))
         } catch {
             if error.code == .notFound { return .missing }
-            guard error.isOfOneObject, lend(state.head + 1, state) != nil else { throw error }
+            guard error.isOfOneObject, error.code == .damaged || lend(state.head + 1, state) != nil else {
+                throw error
+            }
             return .unreadable
         }
     }
@@ -165,10 +171,16 @@ package final class Log: Sendable {
         var authentic = (halves?.different ?? []).compactMap { Self.record($0, number, contents.state) }
         if !authentic.contains(where: { $0.previous == contents.state.headHash }) {
             let kind: Finding.Kind = found == .missing ? .missing : authentic.isEmpty ? .unreadable : .unlinked
-            contents.findings.append(Finding(number: number, kind: kind))
+            let finding = Finding(number: number, kind: kind)
+            if !contents.findings.contains(finding) { contents.findings.append(finding) }
             guard let (lent, lender) = lend(number, contents.state), try !isGivenUp(number, object, contents.state)
             else {
-                guard let object else { return contents.gap = number }
+                guard let object else {
+                    let wasUnread = contents.gap == number && contents.isGapUnread
+                    contents.isGapUnread = found == .unreadable || wasUnread
+                    contents.gap = number
+                    return
+                }
                 contents.gap = nil
                 if contents.state.blockedBy == nil { contents.blockedAt = number }
                 contents.state.block(number: number, object: object)
@@ -365,7 +377,7 @@ package final class Log: Sendable {
             guard cut.isJunk, case .void = body else {
                 throw Failure(
                     .damaged,
-                    "record \(cut.number) of the log in \(store.location) \(cut.isJunk ? "is no record" : "is lost"): nothing can be appended after it",
+                    "record \(cut.number) of the log in \(store.location) \(cut.trouble): nothing can be appended after it",
                     advice: "Everything committed before it can be restored. \(whatToDo(cut))")
             }
         }

@@ -39,7 +39,10 @@ package final class ObjectReader: PageSource {
     package func read(_ name: ObjectName) throws(Failure) -> [UInt8] {
         let bytes = try store.get(try name.key(), atMost: name.kind.largest)
         guard SHA256.hash(bytes) == name.digest else {
-            throw Failure(.damaged, "\(name) in \(store.location) is damaged")
+            throw Failure(
+                .damaged, "\(name) in \(store.location) is damaged",
+                advice: "It was left as it is. `breakwater repository check` says what needs it, and `repair "
+                    + "--from` takes it from another vault.")
         }
         return bytes
     }

@@ -51,13 +51,14 @@ package struct Repairer {
     }
 
     /// Repairs.
-    /// - Throws: `.refused` when the repository was destroyed, or a vault to take from holds another one or is this very
+    /// - Throws: `.refused` when the repository was destroyed, when nothing of the log can be read by this user, or a vault to take from holds another one or is this very
     ///   vault; `.damaged` when nothing opens it; `.cancelled`; what the stores throw. Run again, it goes on.
     package mutating func run(
         progress: @escaping @Sendable (Checker.Progress) -> Void = { _ in },
         isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws -> RepairReport {
         report.isDryRun = options.isDryRun
+        try refuseWhereNothingCanBeRead()
         // 1.
         let first = try open(access, NoHeadMemory())
         try refuse(first)
@@ -96,6 +97,29 @@ package struct Repairer {
             surroundings: surroundings, also: others)
     }
 
+    /// One object that this user may not read is put back like a damaged one. Where that goes for the whole log it is the
+    /// wrong user, or a mode set by mistake: then thousands of whole objects would be replaced for nothing.
+    private func refuseWhereNothingCanBeRead() throws(Failure) {
+        let first = try store.list(prefix: "log/", after: nil, limit: 8)
+        var problem: Failure?
+        for object in first {
+            do throws(Failure) {
+                // What is longer than a record is junk, and says nothing of who may read.
+                _ = try store.get(object.key, range: 0..<min(object.length, Record.largestObject))
+                return
+            } catch {
+                guard error.isOfOneObject else { throw error }
+                problem = problem ?? error
+            }
+        }
+        guard let problem, first.count > 1 else { return }
+        throw Failure(
+            .refused,
+            "\(store.location) cannot be repaired: none of the log's first \(first.count) records can be read",
+            advice: "Nothing was changed. Run it as the user who owns the vault, or look at owners and modes there.",
+            cause: problem)
+    }
+
     private func refuse(_ repository: Repository) throws(Failure) {
         for other in others {
             guard other.id == repository.id else {
@@ -125,7 +149,7 @@ package struct Repairer {
         let siteKeys = SiteKeyMend(repository, mend, isDryRun: options.isDryRun)
         var slots: [Digest: RepairReport.Item.Outcome] = [:]
         var siteKey: RepairReport.Item.Outcome?
-        let brokenSiteKeys = findings.compactMap(\.name).filter { $0.kind == .siteKey }
+        let brokenSiteKeys = findings.filter { $0.name?.kind == .siteKey }
         // Sets and pages first: by them it is judged what is needed.
         for finding in findings.sorted(by: { Self.rank($0) < Self.rank($1) }) {
             do throws(Failure) {

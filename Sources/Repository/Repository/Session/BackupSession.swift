@@ -79,34 +79,41 @@ package final class BackupSession {
         self.claim = claim
         staged = Staged(at: surroundings.uptime())
         let state = try repository.appendAsAuthor { _ in .claim(claim, .session(session)) }
-        guard let reader = state.readers[state.newestReader] else {
-            throw Failure(.damaged, "the log names no reader key")
+        do {
+            guard let reader = state.readers[state.newestReader] else {
+                throw Failure(.damaged, "the log names no reader key")
+            }
+            let dataKey = surroundings.random(32)
+            key = SessionKey(session: session, repository: repository.id, dataKey: dataKey)
+            readerGeneration = state.newestReader
+            let sealed = try Envelope.seal(
+                dataKey: dataKey, repository: repository.id, session: session, generation: readerGeneration,
+                reader: reader, writer: author.key.verifying, ephemeral: surroundings.random(32))
+            envelope = try Repository.put(sealed.bytes, as: .envelope, session: session, repository.store)
+            staging = state.charter.features.contains(Charter.stages) ? options.staging : nil
+            template = options.template
+            let cut = state.charter.cut
+            scanner = BoundaryScanner(
+                key: secret.boundaryKey,
+                parameters: CutParameters(
+                    minimum: Int(cut.minimum), average: Int(cut.average), maximum: Int(cut.maximum)))
+            var limits = PackWriter.Limits()
+            limits.packBytes = options.packBytes ?? repository.resources.memory.packBytes
+            limits.groupBytes = options.groupBytes
+            self.limits = limits
+            index = try repository.loadIndex(for: .writing).index
+            fresh = FreshChunks(
+                IndexOwner(secret: secret, repository: repository.id, vault: repository.vault), repository.resources,
+                surroundings)
+            packs = PackWriter(
+                store: repository.store, session: session, key: key, secret: secret, limits: limits,
+                level: options.level, workers: options.workers, surroundings: surroundings)
+        } catch {
+            // Nobody has a session to abandon yet. The first error is the one to tell; a claim that stays is let go of
+            // like a dead backup's.
+            _ = try? repository.appendAsAuthor { _ in .release(claim) }
+            throw error
         }
-        let dataKey = surroundings.random(32)
-        key = SessionKey(session: session, repository: repository.id, dataKey: dataKey)
-        readerGeneration = state.newestReader
-        let sealed = try Envelope.seal(
-            dataKey: dataKey, repository: repository.id, session: session, generation: readerGeneration, reader: reader,
-            writer: author.key.verifying, ephemeral: surroundings.random(32))
-        envelope = try Repository.put(sealed.bytes, as: .envelope, session: session, repository.store)
-        staging = state.charter.features.contains(Charter.stages) ? options.staging : nil
-        template = options.template
-        let cut = state.charter.cut
-        scanner = BoundaryScanner(
-            key: secret.boundaryKey,
-            parameters: CutParameters(
-                minimum: Int(cut.minimum), average: Int(cut.average), maximum: Int(cut.maximum)))
-        var limits = PackWriter.Limits()
-        limits.packBytes = options.packBytes ?? repository.resources.memory.packBytes
-        limits.groupBytes = options.groupBytes
-        self.limits = limits
-        packs = PackWriter(
-            store: repository.store, session: session, key: key, secret: secret, limits: limits, level: options.level,
-            workers: options.workers, surroundings: surroundings)
-        index = try repository.loadIndex(for: .writing).index
-        fresh = FreshChunks(
-            IndexOwner(secret: secret, repository: repository.id, vault: repository.vault), repository.resources,
-            surroundings)
     }
 
     // MARK: - Chunks
