@@ -116,7 +116,7 @@ extension Log {
 
     /// The log as it would be had some records no effect.
     private func read(leavingOut numbers: Set<UInt64>) throws(Failure) -> Contents {
-        var contents = try Self.genesis(of: store, expecting: state.repository, mirrors: mirrors)
+        var contents = try genesisAnew()
         contents.givenUp = numbers
         if let further = startAtCheckpoint(contents) { return further }
         try readForward(&contents)
