@@ -74,7 +74,7 @@ import Testing
         try restores(toolbox)
         let second = try keys(toolbox, "issue-writer", ["--out", toolbox("second"), "--name", "laptop"])
         #expect(second.errors.contains("has made 1 snapshot here"), "\(second.errors)")
-        let other = try keys(toolbox, "issue-writer", ["--out", toolbox("other"), "--name", "desktop"])
+        let other = try keys(toolbox, "issue-writer", ["--out", toolbox("third"), "--name", "desktop"])
         #expect(!other.errors.contains("has made"), "\(other.errors)")
         try keys(toolbox, "revoke", ["laptop"])
         #expect(

@@ -72,7 +72,7 @@ private final class WholeObjects: MendingStore {
 
     init(_ inner: StrictStore) { self.inner = inner }
 
-    var location: String { inner.location }
+    var location: String { "\(inner.location), whole" }
     func get(_ key: StoreKey, range: Range<UInt64>) throws(Failure) -> [UInt8] {
         guard try inner.length(of: key) == UInt64(range.count) else { throw Failure(.unsuited, "no parts") }
         return try inner.get(key, range: range)

@@ -31,7 +31,7 @@ struct ForbiddenTests {
     @Test func backupsGoOnWithoutASegment() throws {
         let store = estate.store.copy()
         let forbidding = ForbiddingStore(store, estate.keys("segments"))
-        let content = estate.damage.estate.bytes(50_000)
+        let content = estate.damage.estate.bytes(100_000)
         let snapshot = try DamageEstate.backUp(content, into: estate.damage.open(forbidding, seed: 43))
         #expect(try DamageEstate.everything(of: snapshot, in: estate.open(store)).count > content.count)
     }
