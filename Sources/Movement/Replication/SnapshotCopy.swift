@@ -325,9 +325,7 @@ struct SnapshotCopy {
     }
 
     /// By its name the claim of a copy is known from those of other programs of the site.
-    private static func claim(of session: SessionID) -> ClaimID {
-        ClaimID(truncating: SHA256.hash(Array("breakwater copy claim v1".utf8) + [0] + session.bytes))
-    }
+    private static func claim(of session: SessionID) -> ClaimID { ClaimID(of: session, "breakwater copy claim v1") }
 
     private mutating func setAside() throws {
         guard hasPut, let session else { return try letGo() }

@@ -1,6 +1,14 @@
 internal import Platform
 package import Sealing
 
+extension ClaimID {
+    /// The claim of one of the site's own sessions, by the session and what it does: so those who do the same tell it from
+    /// others.
+    package init(of session: SessionID, _ label: String) {
+        self.init(truncating: SHA256.hash(Array(label.utf8) + [0] + session.bytes))
+    }
+}
+
 extension Repository {
     /// Claims a snapshot, or the log's objects for a session: until the claim is released a collector leaves alone
     /// what it holds. Signed by the site where its key is at hand, otherwise by the author of this run.

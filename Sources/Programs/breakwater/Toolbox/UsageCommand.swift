@@ -10,8 +10,8 @@ struct UsageCommand: MemoryBoundCommand {
         commandName: "usage", abstract: "Show what is live, what can be freed, and what not yet and why.",
         discussion: """
             No passphrase is needed. Packs that outlived the snapshot which brought them are named besides: what in them is \
-            dead can be repacked, and how much that is `collect --dry-run` says with the passphrase. The log itself, key slots and other vaults' logs are not counted. Of a vault that locks \
-            its data the store is asked for each object's lock.
+            dead can be repacked, and how much that is `collect --dry-run` says with the passphrase. The log itself, key slots \
+            and other vaults' logs are not counted. Of a vault that locks its data the store is asked for each object's lock.
             """)
 
     @OptionGroup var vault: VaultOptions

@@ -3,9 +3,9 @@ package import Sealing
 
 /// Where a check by byte budget goes on: the last object it looked at, in the order of their keys.
 ///
-/// A place says nothing of what was found, but in how many runs of the round something was. Of a vault that changed since (objects collected or new, a log that went
-/// back) it is a place all the same, since it orders keys and names none that must be there; one that is lost or made up
-/// costs a round, and is no less safe.
+/// A place says nothing of what was found, but in how many runs of the round something was. Of a vault that changed since
+/// (objects collected or new, a log that went back) it is a place all the same, since it orders keys and names none that must
+/// be there; one that is lost or made up costs a round, and is no less safe.
 package struct CheckPlace: Sendable, Hashable {
     /// Rounds over the whole vault, the first being 1.
     package var round: UInt64

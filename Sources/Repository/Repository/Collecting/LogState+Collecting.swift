@@ -32,8 +32,8 @@ extension LogState {
     }
 
     /// What repacking looks into: live packs in use that no standing snapshot brought, by its commit or by the stages of its
-    /// session, in order. While that one stands, everything in them is referred to; how much still is, the reader's key alone tells. Packs that were repacked before
-    /// are looked at again when there are others.
+    /// session, in order. While that one stands, everything in them is referred to; how much still is, the reader's key alone
+    /// tells. Packs that were repacked before are looked at again when there are others.
     func outlivedPacks(_ needs: Needs) -> [ObjectRef] {
         let owners = Set(snapshots.values.filter { !$0.isForgotten }.map(\.record))
         let sessions = Set(recoveryPoints.map(\.clear.session))

@@ -47,11 +47,3 @@ final class RepairSession {
         try repository.release(claim)
     }
 }
-
-extension ClaimID {
-    /// The claim of one of the site's own sessions, by the session and what it does: so those who do the same tell it from
-    /// others.
-    init(of session: SessionID, _ label: String) {
-        self.init(truncating: SHA256.hash(Array(label.utf8) + [0] + session.bytes))
-    }
-}

@@ -51,8 +51,9 @@ package struct Repairer {
     }
 
     /// Repairs.
-    /// - Throws: `.refused` when the repository was destroyed, when nothing of the log can be read by this user, or a vault to take from holds another one or is this very
-    ///   vault; `.damaged` when nothing opens it; `.cancelled`; what the stores throw. Run again, it goes on.
+    /// - Throws: `.refused` when the repository was destroyed, when nothing of the log can be read by this user, or a vault to
+    ///   take from holds another one or is this very vault; `.damaged` when nothing opens it; `.cancelled`; what the stores
+    ///   throw. Run again, it goes on.
     package mutating func run(
         progress: @escaping @Sendable (Checker.Progress) -> Void = { _ in },
         isCancelled: @escaping @Sendable () -> Bool = { false }

@@ -1,8 +1,8 @@
 internal import Platform
 internal import Sealing
 
-/// Makes a set anew that no vault has whole, from the log or from what its snapshots refer to. A set is a function of the packs that its
-/// snapshot leans on, and its name is a hash: what was made anew is the lost one, or is not taken.
+/// Makes a set anew that no vault has whole, from the log or from what its snapshots refer to. A set is a function of the packs
+/// that its snapshot leans on, and its name is a hash: what was made anew is the lost one, or is not taken.
 ///
 /// 1. The packs of the snapshot's own session may be all, or those that came with its commit, as for a stage: these the log
 /// names, and no key is needed. 2. Otherwise a snapshot that names the set is read without it (`SnapshotReader`), and each

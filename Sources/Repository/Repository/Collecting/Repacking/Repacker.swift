@@ -65,8 +65,8 @@ struct Repacker {
     private var isKeyed: Bool { repository.keys.secret != nil && !repository.keys.readers.isEmpty }
 
     private static let claimed =
-        "a backup, a copy or another collector is under way, and may lean on what would be left out; where it was killed, `breakwater repository "
-        + "collect --release-claims` lets go of its claim"
+        "a backup, a copy or another collector is under way, and may lean on what would be left out; where it was killed, "
+        + "`breakwater repository collect --release-claims` lets go of its claim"
 
     /// By its name the claim of a collector that repacks is known from others: the next one lets go of what a killed one
     /// left.
